@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from adjudge_plugins.webhook.command import webhook
 from adjudge_plugins.webhook.message import SIGNATURE, signature, verify
 from adjudge_plugins.webhook.reader import Webhook
 from adjudge_plugins.webhook.settings import read_settings
+from adjudge_plugins.webhook.state import State
 from plugins.hook_server import HookServer, Sent
 
 SECRET = b"0123456789abcdef-canary"
@@ -198,6 +201,54 @@ def test_message_that_is_never_taken_is_a_dead_letter_and_holds_back_its_id(fold
     assert seqs(server.taken)[-2:] == [1, 3]
     reader.take([decision(4, 1)])
     assert seqs(server.taken)[-1] == 4, "nothing holds the id back any more"
+
+
+def test_letter_that_cannot_be_written_leaves_no_sender_behind(
+    folder: Path, server: HookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would send beside the next attempt: twice, and out of order."""
+    server.answer = lambda sent: 422 if sent.said["seq"] == 1 else 200
+    reader, records = opened(folder, server.url, tries=1), [decision(1, 1), *(decision(seq, 2) for seq in range(2, 7))]
+
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("adjudge_plugins.webhook.state.State.bury", lambda self, letter: full(letter))
+        with pytest.raises(OSError, match="no space"):
+            reader.take(records)
+    reader.take(records)
+    assert seqs(server.taken) == [2, 3, 4, 5, 6]
+    assert '"seq":1,' in (folder / "state" / "dead.jsonl").read_text()
+
+
+def test_message_is_not_put_behind_letters_that_were_sent_again_meanwhile(
+    folder: Path, server: HookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`replay` has the letters to itself while it sends them, so whoever waits for it looks again."""
+    server.answer = lambda sent: 422 if sent.said["seq"] == 1 else 200
+    reader = opened(folder, server.url, tries=1)
+    reader.take([decision(1, 1)])
+    alone = State.alone
+
+    @contextmanager
+    def waiting(state: State) -> Iterator[None]:
+        with alone(state):
+            state.put_letters([])  # as it was left by `replay`, for which this one waited
+            yield
+
+    monkeypatch.setattr(State, "alone", waiting)
+    reader.take([decision(2, 1)])
+    assert seqs(server.taken) == [2]
+    assert (folder / "state" / "dead.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize("text", ["rules: [", "- a", 7])
+def test_tags_of_a_text_that_is_not_to_be_read_are_not_known(folder: Path, server: HookServer, text: object) -> None:
+    line = json.dumps({"kind": "policy", "digest": "p", "text": text}).encode()
+    policy = LogRecord(log=LOG, seq=1, kind="policy", hash=f"{1:064x}", line=line)
+    opened(folder, server.url, on={"tags": ["aml"]}).take([policy, decision(2, 1, verdict={"matched": ["mule"]})])
+    assert seqs(server.taken) == [2]
 
 
 @pytest.mark.parametrize("status", [401, 404, 408, 429, 502, 503])

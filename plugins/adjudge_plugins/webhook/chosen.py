@@ -19,8 +19,8 @@ Tags = Mapping[str, list[str]]
 def is_chosen(settings: Settings, members: Mapping[str, Any], tags: Tags | None) -> bool:
     """Whether the other side is told of a decision: one of what stands under `on` is so, or nothing stands there.
 
-    tags: of the policy's rules; None where its record was not seen: then a decision with rules is told, for nobody
-    knows their tags, and silence would be the worse mistake.
+    tags: of the policy's rules; None where its record was not seen, or not read: then a decision with rules is told,
+    for nobody knows their tags, and silence would be the worse mistake.
     """
     if not (settings.outcomes or settings.rules or settings.tags):
         return True
@@ -34,16 +34,18 @@ def is_chosen(settings: Settings, members: Mapping[str, Any], tags: Tags | None)
     return any(not settings.tags.isdisjoint(tags.get(rule, ())) for rule in matched)
 
 
-def tags_of(policy: Mapping[str, Any]) -> Tags:
-    """Return the tags of a policy's rules, from its record. A text that says none in the usual form has none."""
+def tags_of(policy: Mapping[str, Any]) -> Tags | None:
+    """Return the tags of a policy's rules, from its record; None where its text is not to be read."""
     text = policy.get("text", "")
     if not isinstance(text, str) or len(text) > TEXT_MAX:
-        return {}
+        return None
     try:
         said = yaml.load(text, getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506  # makes strings alone
     except (yaml.YAMLError, ValueError, RecursionError):
-        return {}
-    rules = said.get("rules") if isinstance(said, dict) else None
+        return None
+    if not isinstance(said, dict):
+        return None
+    rules = said.get("rules")
     return {
         str(rule["id"]): [str(tag) for tag in rule["tags"]]
         for rule in (rules if isinstance(rules, list) else [])

@@ -14,6 +14,7 @@ from adjudge_plugins.webhook.message import Message, message_of
 from adjudge_plugins.webhook.settings import Settings
 from adjudge_plugins.webhook.state import Letter, State, Trying
 
+BEHIND = "an earlier message of this MerchantBizId is a dead letter"
 _events = Events("adjudge.webhook")
 
 
@@ -70,7 +71,9 @@ class Webhook:
         for record in records:
             if record.kind == "policy" and self._settings.tags:
                 members = record.members()
-                self._tags.setdefault(members.get("digest", ""), tags_of(members))
+                tags = tags_of(members)
+                if tags is not None:
+                    self._tags.setdefault(members.get("digest", ""), tags)
             elif record.kind == "decision":
                 members = record.members()
                 if is_chosen(self._settings, members, self._tags.get(members.get("policy_digest", ""))):
@@ -96,8 +99,7 @@ class Webhook:
         async def work(queue: Sequence[Message]) -> None:
             for at, message in enumerate(queue):
                 before = trying.get(message.event_id) or Trying(since=time.time())
-                if message.merchant_biz_id in state.held():
-                    self._bury(state, message, "an earlier message of this MerchantBizId is a dead letter", before)
+                if message.merchant_biz_id in state.held() and self._bury(state, message, BEHIND, before):
                     continue
                 async with free:
                     refusal = await delivery.send(message, tries=before.tries)
@@ -116,18 +118,22 @@ class Webhook:
 
         was = dict(trying)
         try:
-            await asyncio.gather(*(work(queue) for queue in queues.values()))
+            # each to its end, also where one cannot write: what is left over would go on beside the next attempt
+            ended = await asyncio.gather(*(work(queue) for queue in queues.values()), return_exceptions=True)
         finally:
             if trying != was:
                 state.put_trying(trying)
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one
         return failed
 
     def _is_dead(self, trying: Trying) -> bool:
         is_late = time.time() - trying.since >= self._settings.give_up_after_s
         return trying.refused >= self._settings.tries or is_late
 
-    def _bury(self, state: State, message: Message, why: str, trying: Trying) -> None:
-        """Keep a dead letter."""
+    def _bury(self, state: State, message: Message, why: str, trying: Trying) -> bool:
+        """Keep a dead letter; False where it was to lie behind others, which were sent again meanwhile."""
         letter = Letter(
             log=message.log,
             seq=message.seq,
@@ -138,6 +144,9 @@ class Webhook:
             tries=trying.tries,
         )
         with state.alone():
+            if why == BEHIND and message.merchant_biz_id not in state.held():
+                return False
             state.bury(letter)
         self._taken.add((message.log, message.seq))
         _events.error("webhook_dead_letter", event_id=message.event_id, why=why, tries=trying.tries)
+        return True
