@@ -104,6 +104,15 @@ async def test_text_of_a_fault_is_told_to_nobody() -> None:
     assert await ready.reasons() == (Reason("ledger", "fault", "RuntimeError"),)
 
 
+def test_log_that_does_not_verify_is_in_the_way(tmp_path: Path) -> None:
+    door = engine(at=tmp_path)
+    with served(door, over_tcp=True) as url:
+        door._ledger._trail.log._file.give_up(AuditBroken("record 3 does not follow"))  # type: ignore[attr-defined]
+        answer = httpx.get(f"{url}/readyz", trust_env=False)
+        assert answer.status_code == 503
+        assert [one["code"] for one in answer.json()["reasons"]] == ["audit-broken"]
+
+
 def test_readyz_says_what_is_in_the_way(tmp_path: Path) -> None:
     door = engine(at=tmp_path)
     with served(door, over_tcp=True) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as http:

@@ -25,7 +25,7 @@ from adjudge.audit.proof import Proof
 from adjudge.audit.record import MAX_LINE, encode_body
 from adjudge.audit.start import Start, hold_against, require_key, require_proof
 from adjudge.audit.taken import Taken
-from adjudge.errors import AuditUnavailable
+from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.patterns import late
 from adjudge.plugin import Body, Receipt
 
@@ -154,6 +154,11 @@ class AuditLog:
         """Both of them, of one record, while others write."""
         written = self._file.written
         return written.seq, written.hash.decode()
+
+    def check(self) -> None:
+        """Raise AuditBroken where nothing may be appended until a person has looked."""
+        if self._file.broken is not None:
+            raise AuditBroken(self._file.broken)
 
     @property
     def durable(self) -> tuple[int, str]:

@@ -49,7 +49,8 @@ class FileLedger(LocalLedger):
         """Do nothing: trail and index were opened with the ledger, which tells early what is wrong."""
 
     async def check(self) -> None:
-        """Raise AuditUnavailable while the index is made anew, or lacks what may still answer."""
+        """Raise AuditUnavailable while the index is made anew, or lacks what may answer; AuditBroken."""
+        self._trail.log.check()
         self._index.check()
 
     @property
