@@ -6,6 +6,7 @@ export type { AskOptions, ClientOptions } from "./exchange.js";
 
 /** The codes of all problems. A later version may have more. */
 export type ProblemCode =
+  | "answered-otherwise"
   | "audit-broken"
   | "audit-unavailable"
   | "body-too-large"
@@ -25,7 +26,8 @@ export type ProblemCode =
   | "rate-limited"
   | "request"
   | "service-unavailable"
-  | "unauthenticated";
+  | "unauthenticated"
+  | "unknown-call";
 
 /** What was counted of one arm. */
 export interface Arm {
@@ -47,6 +49,16 @@ export interface ArmOfDecision {
   number: number;
   /** The arm. */
   name: "canary" | "champion" | "hold-out" | "shadow";
+}
+
+/** A signal whose answer comes later and could change the verdict. */
+export interface Awaited {
+  /** Its name in the policy. */
+  signal: string;
+  /** What the log knows a call by. */
+  call: string | null;
+  /** By when the answer counts. */
+  until: string | null;
 }
 
 /** What became of one line: it has a decision or a problem. */
@@ -128,6 +140,8 @@ export interface Decision {
   /** What went otherwise than usual, for a person to read. */
   notes: Array<string>;
   arm?: ArmOfDecision | null;
+  /** What comes later; the decision is superseded then. */
+  awaits?: Array<Awaited>;
 }
 
 /** Decisions that were found, the newest first. */
@@ -438,10 +452,14 @@ export interface Signal {
   /** Whether a retry does not ask for it again. */
   is_final: boolean;
   problems: Array<FieldProblem>;
+  /** The call whose answer comes later, or came later. */
+  call?: string | null;
+  /** By when a later answer counts. */
+  until?: string | null;
 }
 
 /** How asking for a signal ended. Everything but `ok` leaves its fields unknown. */
-export type SignalStatus = "error" | "not_provided" | "ok" | "skipped" | "timeout" | "unavailable";
+export type SignalStatus = "error" | "not_provided" | "ok" | "pending" | "skipped" | "timeout" | "unavailable";
 
 /** Asks a service. */
 export class Client extends Exchange {
@@ -513,6 +531,12 @@ export class Client extends Exchange {
 
   /** Start, ramp, promote or abort a rollout. */
   do(body: RolloutCommand, options?: AskOptions): Promise<Rollout>;
+
+  /**
+   * Give the answer to a call of a provider that answers later.
+   * @param call What the provider was given when it was called.
+   */
+  answerCall(call: string, body: Record<string, unknown>, options?: AskOptions): Promise<void>;
 
   /** Describe the service: this document. */
   describe(options?: AskOptions): Promise<Record<string, unknown>>;

@@ -8,7 +8,7 @@ export class Client extends Exchange {
       {
         method: "POST",
         path: "/v1/decisions",
-        gives: [200],
+        gives: [200, 202],
         query: { anew: options.anew },
         body,
         ids: { ...body },
@@ -170,6 +170,20 @@ export class Client extends Exchange {
         gives: [200],
         body,
         ids: { ...body },
+      },
+      options,
+    );
+  }
+
+  answerCall(call, body, options = {}) {
+    return this.ask(
+      {
+        method: "POST",
+        path: `/v1/signals/${segment(call)}`,
+        gives: [204],
+        body,
+        ids: { call: call, ...body },
+        isRepeatable: true,
       },
       options,
     );

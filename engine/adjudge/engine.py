@@ -39,14 +39,23 @@ from adjudge.decision.prepared import (
 from adjudge.decision.single_flight import SingleFlight
 from adjudge.decision.tally import Tally
 from adjudge.documents.rollouts import RolloutCommand, RolloutDocument
-from adjudge.errors import AdjudgeError, LostClaim, Overloaded, RequestError, SetupError
+from adjudge.errors import (
+    AdjudgeError,
+    AnsweredOtherwise,
+    LostClaim,
+    MerchantBizIdConflict,
+    Overloaded,
+    RequestError,
+    SetupError,
+    UnknownCall,
+)
 from adjudge.events import Events, bound
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
 from adjudge.ledger.checking import check_ledger
 from adjudge.ledger.choice import ledger_for
 from adjudge.ledger.local import ANSWER_FOR_S
 from adjudge.ledger.recording import Recording
-from adjudge.model import Decision, Request, ServedPolicy
+from adjudge.model import Decision, Request, ServedPolicy, Signal, SignalStatus
 from adjudge.moved import warn as warn_of_old_name
 from adjudge.plugin import (
     Busy,
@@ -72,8 +81,10 @@ from adjudge.signals.admission import PROCESS, Guards, Usage, begin_with, usage_
 from adjudge.signals.allowed import ANY_HOST, Allowed
 from adjudge.signals.ask import Asking
 from adjudge.signals.gather import gather
+from adjudge.signals.late import asked_by, prepared_again, read, says_same
 from adjudge.signals.served import Serving
 from adjudge.signals.sources import OpenedSignals
+from adjudge.signals.tickets import Ticket, opened
 from adjudge.spans import span
 from adjudge.system.given import all_of, check_count, check_kind, check_seconds, is_path
 from adjudge.system.pools import NoThread, Pool
@@ -85,6 +96,8 @@ if TYPE_CHECKING:
 DEADLINE_S = 15.0
 """Seconds for gathering all signals of a decision, unless configured."""
 EXPLAINED_WITHIN_S, EXPLAINED_AGAIN_S = 60.0, 5.0
+LATE_TRIES = 3
+"""How often a late answer is taken, where its id is being decided for other reasons meanwhile."""
 RECORDED_WITHIN_S = 30.0
 """Seconds beyond the deadline after which another holder may decide an id: who had it was paused or killed."""
 
@@ -320,10 +333,10 @@ class Engine(Door):
             if isinstance(found, Busy):
                 await self._ledger.wait(found, monotonic() + lease_s)
             elif isinstance(found, Decision):
-                if is_answer(found, prepared):
+                if is_answer(found, prepared, self._clock()):
                     return found
                 again = True  # it lacks what may be had by now
-            elif found.earlier is None or prepared.anew or not is_answer(found.earlier, prepared):
+            elif found.earlier is None or prepared.anew or not is_answer(found.earlier, prepared, self._clock()):
                 return found
             else:  # made by another holder meanwhile
                 await self._ledger.release(found)
@@ -346,10 +359,11 @@ class Engine(Door):
         kept = None if prepared.anew else earlier
         known = supplied_signals(sources.supplied, prepared, kept)
         if sources.asked:
-            known |= answered_before(sources.asked, policy, kept)
+            known |= answered_before(sources.asked, prepared, kept, now)
             known |= {} if prepared.anew else self._calls.recall(claim, policy, sources.asked)
             calls, deadline = self._calls.of(claim, policy), monotonic() + within_s
-            asking, evaluate = Asking(as_taken(prepared), calls, now, deadline), partial(verdict_on, prepared, now)
+            asking = Asking(as_taken(prepared), calls, now, deadline, self._ledger.key)
+            evaluate = partial(verdict_on, prepared, now)
             known = await gather(sources.plan, sources.open(), asking, known=known, evaluate=evaluate)
         verdict = verdict_on(prepared, now, known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
@@ -362,6 +376,70 @@ class Engine(Door):
             running.count(decision, shadows, earlier)
         self._calls.forget(claim.merchant_biz_id)
         return decision
+
+    async def answer(self, call: str, body: bytes, headers: Mapping[str, str]) -> Decision:
+        """Take an answer that comes later, and return the decision that it leads to, or has led to already.
+
+        call: as its provider was given it. body, headers: as they came: the provider finds out who sent them. The
+        request is decided again as the log has it, and nobody else is asked.
+        Raises UnknownCall where nobody waits for the answer, or it is not signed by who was asked; AnsweredOtherwise
+        where the call has another answer or its time is over; SignalFailed where the provider failed to read it;
+        Overloaded, AuditUnavailable and AuditBroken, and then it may be sent again.
+        """
+        return await self._home.run(lambda: self._answered(call, body, headers))
+
+    async def _answered(self, call: str, body: bytes, headers: Mapping[str, str]) -> Decision:
+        ticket = opened(call, self._ledger.key)
+        for _ in range(LATE_TRIES):
+            earlier, before = await self._waiting(ticket)
+            policy = self._served.policies.get(earlier.policy)
+            if policy is None or not isinstance(self._ledger, ExplainableLedger):
+                raise UnknownCall
+            own, sources = self._served.sources.get(earlier.policy_digest), self._served.sources[policy.digest]
+            now = self._clock()
+            late = await read((own or sources).open().get(ticket.signal), before, call, body, headers, now)
+            if before.status is not SignalStatus.PENDING:
+                if says_same(before, late):
+                    return structs.replace(earlier, status="duplicate")
+                raise AnsweredOtherwise("the call has another answer already, which stands")
+            if not before.is_awaited(now):
+                raise AnsweredOtherwise("the time for the answer is over")
+            evidence = await self._ledger.evidence(earlier.decision_id)
+            if evidence is None:
+                raise UnknownCall
+            prepared = prepared_again(evidence, earlier, policy, late)
+            running = self._running.get(policy.name) if self._running else None
+            work = partial(self._recall, prepared, sources, self._deadline_s, running)
+            decision = await self._single_flight.run(prepared.key, work, anew=True)
+            found = asked_by(ticket, decision)
+            if decision.status != "duplicate" and found is not None and says_same(found, late):
+                self.tally.answered(decision)
+                return decision
+        raise Overloaded("the MerchantBizId is being decided", retry_after_s=1.0)
+
+    async def _waiting(self, ticket: Ticket) -> tuple[Decision, Signal]:
+        """Return the newest decision of the request that made a call, and its signal. Raises UnknownCall.
+
+        The answer may be there before the decision is.
+        """
+        while True:
+            found = await self._ledger.find(merchant_biz_id=ticket.merchant_biz_id)
+            if found is not None and (signal := asked_by(ticket, found)) is not None:
+                return found, signal
+            lease_s = self._deadline_s + RECORDED_WITHIN_S
+            try:
+                held = await self._ledger.claim(ticket.merchant_biz_id, ticket.fingerprint, again=True, lease_s=lease_s)
+            except MerchantBizIdConflict:
+                raise UnknownCall from None
+            if isinstance(held, Busy):
+                await self._ledger.wait(held, monotonic() + lease_s)
+                continue
+            earlier = held.earlier if isinstance(held, Claim) else held
+            if isinstance(held, Claim):
+                await self._ledger.release(held)
+            if earlier is None or (signal := asked_by(ticket, earlier)) is None:
+                raise UnknownCall
+            return earlier, signal
 
     async def _label(self, body: LabelBody) -> None:
         await self._ledger.label(body.decision_id, body.merchant_biz_id, body, confirms=body.confirms)

@@ -329,6 +329,36 @@ class SignalFailed(AdjudgeError):
         self.asked = asked
 
 
+class SignalLater(SignalFailed):
+    """A provider answers later: its client has a `read_late`, to which the answer is sent. Raised by providers.
+
+    within_s: seconds from now within which the answer counts, up to 90 days.
+    """
+
+    def __init__(self, *, within_s: float, request_id: str | None = None, billed: bool | None = True) -> None:
+        """request_id: what the other side calls this call. billed: as of SignalFailed."""
+        super().__init__("the answer comes later", kind="later", request_id=request_id, billed=billed)
+        self.within_s = within_s
+
+
+class UnknownCall(AdjudgeError):
+    """A late answer that is not taken: nobody waits for such a call, or who sends it is not who was asked.
+
+    The two are told alike, so that nobody learns which calls there are.
+    """
+
+    code = "unknown-call"
+
+    def __init__(self) -> None:
+        super().__init__("no answer is taken for this call, or its signature is not right")
+
+
+class AnsweredOtherwise(AdjudgeError):
+    """A call has had another answer already, or its time is over: the first answer stands."""
+
+    code = "answered-otherwise"
+
+
 class ReaderFailed(AdjudgeError):
     """A reader of the log cannot take records now; it is asked again what it holds. Raised by readers.
 

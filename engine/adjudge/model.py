@@ -103,6 +103,14 @@ class Face:
         return cls(data=data, media_type=media_type or _sniff(data))
 
     @classmethod
+    def recorded(cls, digest: str, media_type: MediaType) -> Face:
+        """Return a face of which only the digest is left, as the log has it. Nobody can be asked about it."""
+        face = object.__new__(cls)
+        for name, value in (("data", None), ("url", None), ("media_type", media_type), ("digest", digest)):
+            object.__setattr__(face, name, value)
+        return face
+
+    @classmethod
     def from_file(cls, path: str | Path, *, media_type: MediaType | None = None) -> Face:
         """Read a picture or video from a file. Raises RequestError where that fails."""
         try:
@@ -220,6 +228,10 @@ class SignalStatus(StrEnum):
     UNAVAILABLE = "unavailable"
     SKIPPED = "skipped"
     NOT_PROVIDED = "not_provided"
+    PENDING = "pending"
+
+
+_NOT_RETRIED = (SignalStatus.SKIPPED, SignalStatus.NOT_PROVIDED, SignalStatus.PENDING)
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -233,6 +245,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     attempts: how often it was tried, where more than once.
     is_final: not asked again for this MerchantBizId and fingerprint, whatever came of it: it was or may have been paid
     for, or the same picture would bring the same answer.
+    call, until: of an answer that the provider gives later: the call that it answers, and by when; aware UTC.
     """
 
     name: str
@@ -250,6 +263,12 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     currency: str | None = None
     attempts: int = 1
     is_final: bool = False
+    call: str | None = None
+    until: datetime | None = None
+
+    def is_awaited(self, now: datetime) -> bool:
+        """Whether its answer may come yet. now: aware."""
+        return self.status is SignalStatus.PENDING and self.until is not None and now < self.until
 
     def __repr__(self) -> str:
         said = f", {self.reason}" if self.reason else ""
@@ -394,9 +413,21 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """
         return self.verdict.settled or not any(self.should_retry(signal) for signal in self.signals.values())
 
+    @property
+    def awaits(self) -> tuple[Signal, ...]:
+        """The signals whose answers come later and could change the verdict; empty where it is settled."""
+        if self.verdict.settled:
+            return ()
+        needed = {name.partition(".")[0] for name in self.verdict.missing}
+        pending = (one for one in self.signals.values() if one.status is SignalStatus.PENDING)
+        return tuple(one for one in pending if one.name in needed)
+
     def should_retry(self, signal: Signal) -> bool:
-        """Whether a provider is to be asked again: it failed, or a value was refused that a rule still needs."""
-        if signal.provider is None or signal.status in (SignalStatus.SKIPPED, SignalStatus.NOT_PROVIDED):
+        """Whether a provider is to be asked again: it failed, or a value was refused that a rule still needs.
+
+        One that answers later is waited for, and asked again once its time is over: see `Signal.is_awaited`.
+        """
+        if signal.provider is None or signal.status in _NOT_RETRIED:
             return False
         if signal.is_final:
             return False

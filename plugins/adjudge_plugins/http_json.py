@@ -18,6 +18,9 @@ network is not trusted, write https, whose certificate is always verified. Redir
 above 1 MiB, a status other than 2xx, and anything but JSON leave all fields unknown; a path that finds nothing, or
 null, leaves its field unknown. A body's key whose path finds nothing is left out; a part of the URL that is not
 there keeps the call from being made.
+
+With `late: {within: 24h, secrets: [{environment: NAME}]}` a 202 means that the answer comes later, to
+`/v1/signals/{late_call}`: send `late_call` in the body. See `http_late`.
 """
 
 from __future__ import annotations
@@ -35,12 +38,14 @@ from adjudge.plugin import (
     Answer,
     Context,
     Field,
+    LateAnswer,
     Pool,
     Provider,
     ProviderConfigError,
     Register,
     Request,
     SignalFailed,
+    SignalLater,
     Unusable,
     did_you_mean,
     hookimpl,
@@ -59,6 +64,7 @@ _QUICK_STEPS = 10_000
 _FOUND_STEPS = 20_000
 """What a field may hold: so many items, or 64 characters for each; the log takes 256 KiB."""
 _THREADS = 2
+_LATER, _LATE_READ_WITHIN_S = 202, 5.0
 
 
 def resolve_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -101,37 +107,35 @@ class _JsonClient:
     async def fetch(self, context: Context) -> Answer:
         request = await self._built(context)
         reply = await exchange(self.client, request, deadline=context.deadline)
+        if reply.status == _LATER and self.settings.late is not None:
+            raise SignalLater(within_s=self.settings.late.within_s)
         if not 200 <= reply.status < 300:
             kind = "unavailable" if reply.status >= 500 or reply.status == 429 else "error"
             raise SignalFailed(f"answered {reply.status}", kind=kind, reason_code=f"HTTP_{reply.status}")
-        return await self._read(reply.body, context)
+        return await self._read(reply.body, context.fields, context.deadline)
 
     async def _built(self, context: Context) -> httpx.Request:
         """Return the request, made in a thread where it holds a large picture."""
         face = context.request.face
         if face is None or len(face.data or b"") <= _SMALL_BYTES or not self.settings.sends_face:
-            return self._request(context.request)
+            return self._request(context)
         try:
-            return await self.pool.run(
-                lambda: self._request(context.request), deadline_s=context.deadline - monotonic()
-            )
+            return await self.pool.run(lambda: self._request(context), deadline_s=context.deadline - monotonic())
         except TimeoutError:
             said = "not asked: no time was left"
             raise SignalFailed(said, kind="timeout", reason_code="TIMEOUT", billed=False) from None
 
-    async def _read(self, body: bytes, context: Context) -> Answer:
+    async def _read(self, body: bytes, fields: Mapping[str, Field], deadline: float) -> Answer:
         """Read an answer: at once where it is small and asks for little, else in a thread."""
         from adjudge_plugins.json_path import Budget, TooMuchWork
 
         if len(body) <= _SMALL_BYTES:
             try:
-                return self._fields(body, context.fields, Budget(_QUICK_STEPS))
+                return self._fields(body, fields, Budget(_QUICK_STEPS))
             except TooMuchWork:
                 pass  # not here
         try:
-            return await self.pool.run(
-                lambda: self._fields(body, context.fields, None), deadline_s=context.deadline - monotonic()
-            )
+            return await self.pool.run(lambda: self._fields(body, fields, None), deadline_s=deadline - monotonic())
         except TimeoutError:
             raise SignalFailed("no time was left to read the answer", kind="timeout", reason_code="TIMEOUT") from None
 
@@ -161,14 +165,17 @@ class _JsonClient:
                 raise
             return Unusable(f"is not known: {f'its path {failed}' if path is not None else 'it is too large'}")
 
-    def _request(self, request: Request) -> httpx.Request:
+    def _request(self, context: Context) -> httpx.Request:
         import httpx
         import msgspec
 
+        from adjudge_plugins.http_settings import LATE_CALL
         from adjudge_plugins.json_path import Budget
 
-        document, budget = request_document(request), Budget()
-        found = {name: _part(path, request, document, budget) for name, path in self.settings.body.items()}
+        request, budget = context.request, Budget()
+        document = request_document(request)
+        shown = {**document, LATE_CALL: context.call} if context.call else document
+        found = {name: _part(path, request, shown, budget) for name, path in self.settings.body.items()}
         body = {name: value for name, value in found.items() if value is not None}
         headers = {"accept": "application/json", **self.headers, "accept-encoding": "identity"}
         url, content = _filled(self.settings.url, request, document), None
@@ -184,6 +191,17 @@ class _JsonClient:
     async def aclose(self) -> None:
         self.pool.close()
         await self.client.aclose()
+
+
+class _LateJsonClient(_JsonClient):
+    """One whose other side may answer later."""
+
+    async def read_late(self, answer: LateAnswer) -> Answer:
+        from adjudge_plugins.http_late import check_late
+
+        assert self.settings.late is not None
+        check_late(answer, self.settings.late)
+        return await self._read(answer.body, answer.fields, monotonic() + _LATE_READ_WITHIN_S)
 
 
 def _left_out(declared: Field, document: object, *, has_path: bool) -> object:
@@ -274,7 +292,8 @@ def _open(config: Mapping[str, Any]) -> _JsonClient:
     settings = _settings(config)
     headers = resolve_headers(settings.headers)
     client = connect(loopback=is_loopback(settings.host))
-    return _JsonClient(client=client, settings=settings, headers=headers, pool=Pool("adjudge-http-json", _THREADS))
+    kind = _JsonClient if settings.late is None else _LateJsonClient
+    return kind(client=client, settings=settings, headers=headers, pool=Pool("adjudge-http-json", _THREADS))
 
 
 def _check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from adjudge.plugin import ProviderConfigError, Uses
+from adjudge_plugins.http_late import LateSettings, read_late_settings
 from adjudge_plugins.json_path import JsonPath, PathRefused, read_path
 from adjudge_plugins.settings import choice, mapping, refuse_unknown_keys, required_text
 
@@ -20,7 +21,8 @@ VARIABLE = re.compile(r"\$\{([A-Za-z_][0-9A-Za-z_]*)\}", re.ASCII)
 PLACE = re.compile(r"\{([^{}]*)\}")
 """A part of the request in a URL."""
 
-_KEYS = ("url", "method", "headers", "body", "paths", "price")
+LATE_CALL = "late_call"
+_KEYS = ("url", "method", "headers", "body", "paths", "price", "late")
 _PARTS = ("merchant_biz_id", "scene_code", FACE_DIGEST)
 _PART = re.compile(rf"{'|'.join(_PARTS)}|inputs\.[A-Za-z_][0-9A-Za-z_]*", re.ASCII)
 _NETLOC = re.compile(
@@ -47,7 +49,7 @@ class Settings:
     """A `with:` of `http.json`.
 
     url: with parts of the request in braces. headers: with `${NAME}` still in them. body: what is sent, in the query
-    string for GET. paths: those written out. price: of a call, None where it costs nothing.
+    string for GET. paths: those written out. price: of a call, None where it costs nothing. late: who answers later.
     """
 
     url: str
@@ -56,6 +58,7 @@ class Settings:
     body: Mapping[str, JsonPath]
     paths: Mapping[str, JsonPath]
     price: Decimal | None
+    late: LateSettings | None
 
     @property
     def sends_face(self) -> bool:
@@ -72,6 +75,7 @@ class Settings:
         parts = urlsplit(self.url)
         host = f"[{self.host}]" if ":" in self.host else self.host
         names = frozenset(name for value in self.headers.values() for name in VARIABLE.findall(value))
+        names |= frozenset(self.late.secrets if self.late is not None else ())
         return Uses(environment=names, hosts=frozenset({host + (f":{parts.port}" if parts.port else "")}))
 
     def account(self) -> str:
@@ -95,6 +99,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         body=body,
         paths=_paths(config, "paths"),
         price=_price(config.get("price")),
+        late=read_late_settings(config),
     )
 
 

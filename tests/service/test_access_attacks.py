@@ -134,7 +134,8 @@ def test_key_stands_in_no_answer_and_no_event_of_any_route(at: At, caplog: pytes
                 content = b"" if body is None else json.dumps(body).encode()
                 headers = {"authorization": f"Bearer {at.key}", "content-type": "application/json"}
                 answer = http.request(route.method, path_of(route), content=content, headers=headers)
-                assert answer.status_code not in (401, 403, 500), (route.path, answer.text)
+                if not route.is_signed:  # which is for no key
+                    assert answer.status_code not in (401, 403, 500), (route.path, answer.text)
                 if body != {"merchant_biz_id": at.key}:  # which the answer may name as what it refuses
                     said.append(answer.text + str(answer.headers))
         for wrong in (at.key[:-1], at.key + "x", f" {at.key}", f"{at.key},{at.key}"):

@@ -71,7 +71,9 @@ def test_route_is_for_callers_with_its_scope_alone(route: Route) -> None:
 
 
 def test_whoever_asks_is_answered_by_what_keeps_the_service_running_alone() -> None:
-    assert {route.path for route in ROUTES if route.scope is None} <= {"/healthz", "/readyz", "/openapi.json"}
+    anybody = {route.path for route in ROUTES if route.scope is None and not route.is_signed}
+    assert anybody <= {"/healthz", "/readyz", "/openapi.json"}
+    assert {route.path for route in ROUTES if route.is_signed} == {"/v1/signals/{call}"}
 
 
 def post(path: str, document: dict[str, Any]) -> Callable[[httpx.AsyncClient], Any]:

@@ -140,7 +140,7 @@ class Exchange:
 
     def _read(self, response: httpx.Response, body: bytes, gives: str) -> Answer:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if response.status_code in (200, 204):
+        if response.status_code in (200, 202, 204):
             if body and kind != gives:
                 raise self._mismatch(f"answered with what is not {'JSON' if gives == JSON else gives}")
             return Answer(body, is_bare=response.status_code == 204)

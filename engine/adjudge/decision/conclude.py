@@ -37,7 +37,8 @@ def conclude(
     problems, lost = [*prepared.problems], []
     for signal in signals.values():
         problems += signal.problems
-        if signal.is_final and signal.status is not SignalStatus.OK and signal.capture_again is None:
+        is_lost = signal.status not in (SignalStatus.OK, SignalStatus.PENDING) and signal.call is None
+        if signal.is_final and is_lost and signal.capture_again is None:
             lost.append(f"{signal.name} may have been paid for without an answer, and is not asked again")
         if signal.price and signal.currency is not None:
             cost[signal.currency] = cost.get(signal.currency, Decimal(0)) + signal.price

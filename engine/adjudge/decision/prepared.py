@@ -10,7 +10,7 @@ import msgspec
 from msgspec import structs
 
 from adjudge.decision.fingerprint import fingerprint, fingerprints
-from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
+from adjudge.errors import NAME_SHOWN, RequestError, UnknownCall, did_you_mean
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import parts_of
@@ -20,6 +20,7 @@ from adjudge.values.recorded import as_it_came, canonical, recordable
 from adjudge.values.types import named
 
 NOT_SUPPLIED = "the caller did not supply it"
+NOT_ASKED = "not asked: the request was decided again for a late answer alone"
 
 
 class RequestKey(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +46,7 @@ class PreparedRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: what it is known by. anew: decide again although there is an answer.
     problems: of its inputs, values that no log can hold and that are unknown: (full name, what was wrong).
     supplied: the signals that it brings along. of_request: its own parts that the policy reads, such as `attempts`.
+    late: an answer that came later, for which it is decided again as the log has it: nobody else is asked.
     """
 
     request: Request
@@ -55,6 +57,7 @@ class PreparedRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     problems: tuple[tuple[str, str], ...]
     supplied: Mapping[str, Signal]
     of_request: Mapping[str, object]
+    late: Signal | None = None
 
 
 def as_taken(prepared: PreparedRequest) -> Request:
@@ -164,14 +167,27 @@ def verdict_on(prepared: PreparedRequest, now: datetime, signals: Mapping[str, S
     return prepared.policy.evaluate(prepared.policy.as_taken(given), now=now)
 
 
-def is_answer(earlier: Decision, prepared: PreparedRequest) -> bool:
-    """Whether an earlier decision is the answer: nothing failed, and the caller brings nothing that was missing."""
+def is_answer(earlier: Decision, prepared: PreparedRequest, now: datetime) -> bool:
+    """Whether an earlier decision is the answer: nothing failed, and the caller brings nothing that was missing.
+
+    An answer that was to come later and has not is a failure once its time is over. now: aware.
+    """
+    if prepared.late is not None:
+        waited = earlier.signals.get(prepared.late.name)
+        return waited is None or waited.status is not SignalStatus.PENDING or waited.call != prepared.late.call
+    if not earlier.verdict.settled and any(_is_overdue(signal, now) for signal in earlier.signals.values()):
+        return False
     brings = any(
         _completed(name, given, earlier).fields != earlier.signals[name].fields
         for name, given in prepared.supplied.items()
         if name in earlier.signals
     )
     return earlier.complete and (earlier.verdict.settled or not brings)
+
+
+def _is_overdue(signal: Signal, now: datetime) -> bool:
+    """Whether a signal's answer should have come by now, and it may be asked again."""
+    return signal.status is SignalStatus.PENDING and not signal.is_final and not signal.is_awaited(now)
 
 
 def supplied_signals(names: Sequence[str], prepared: PreparedRequest, kept: Decision | None) -> dict[str, Signal]:
@@ -197,14 +213,34 @@ def _completed(name: str, given: Signal | None, kept: Decision | None) -> Signal
     )
 
 
-def answered_before(names: Sequence[str], policy: Policy, kept: Decision | None) -> dict[str, Signal]:
-    """Return what the same providers said before, now for nothing; only those that may say more are asked again."""
-    before = kept.signals if kept is not None else {}
+def answered_before(
+    names: Sequence[str], prepared: PreparedRequest, kept: Decision | None, now: datetime
+) -> dict[str, Signal]:
+    """Return what the same providers said before, now for nothing; only those that may say more are asked again.
+
+    names: of all that are asked. now: aware. Raises UnknownCall for a late answer to what is not kept any more.
+    """
+    if kept is None and prepared.late is not None:
+        raise UnknownCall  # the decision that asked is so old that it answers nothing any more
+    before, signals = kept.signals if kept is not None else {}, prepared.policy.typed.signals
+    same = {name for name in names if name in before and before[name].provider == signals[name].provider}
+    if (late := prepared.late) is not None:
+        found = {name: _as_before(before[name]) if name in same else _not_asked(name, prepared) for name in names}
+        return {**found, late.name: late} if late.name in same else found
     return {
-        name: structs.replace(before[name], price=Decimal(0))
+        name: _as_before(before[name])
         for name in names
-        if name in before
-        and (before[name].status is SignalStatus.OK or before[name].is_final)
+        if name in same
+        and (before[name].status is SignalStatus.OK or before[name].is_final or before[name].is_awaited(now))
         and not (kept is not None and kept.should_retry(before[name]))
-        and before[name].provider == policy.typed.signals[name].provider
     }
+
+
+def _as_before(signal: Signal) -> Signal:
+    return structs.replace(signal, price=Decimal(0))
+
+
+def _not_asked(name: str, prepared: PreparedRequest) -> Signal:
+    """Return a signal of a policy that came since; a retry asks for it."""
+    provider = prepared.policy.typed.signals[name].provider
+    return Signal(name=name, status=SignalStatus.UNAVAILABLE, reason=NOT_ASKED, provider=provider)

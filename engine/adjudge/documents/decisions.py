@@ -13,6 +13,7 @@ from adjudge.model import Arm, Decision, DecisionPage, DecisionStatus, Outcome, 
 from adjudge.values.literals import format_timestamp
 
 Problems = tuple[tuple[str, str], ...]
+CallId = Annotated[str, said("What the log knows a call by.", "5f0c2d41e07a3b4c58a1e6d2f0b7c8e9")]
 
 
 def decision_document(decision: Decision) -> dict[str, object]:
@@ -44,6 +45,10 @@ def decision_document(decision: Decision) -> dict[str, object]:
         "capture_again": decision.capture_again,
         "capture_reason": decision.capture_reason,
         "notes": list(decision.notes),
+        "awaits": [
+            {"signal": one.name, "call": one.call, "until": format_timestamp(one.until) if one.until else None}
+            for one in decision.awaits
+        ],
     }
 
 
@@ -92,6 +97,8 @@ def _signal_document(signal: Signal) -> dict[str, object]:
         "currency": signal.currency,
         "is_final": signal.is_final,
         "problems": _problems(signal.problems, by="log"),
+        "call": signal.call,
+        "until": format_timestamp(signal.until) if signal.until is not None else None,
     }
 
 
@@ -135,6 +142,16 @@ class SignalDocument(msgspec.Struct):
     currency: Annotated[str | None, said("Of the price.", "USD")]
     is_final: Annotated[bool, said("Whether a retry does not ask for it again.")]
     problems: tuple[FieldProblem, ...]
+    call: Annotated[CallId | None, said("The call whose answer comes later, or came later.")] = None
+    until: Annotated[Timestamp | None, said("By when a later answer counts.")] = None
+
+
+class AwaitedDocument(msgspec.Struct):
+    """A signal whose answer comes later and could change the verdict."""
+
+    signal: Annotated[str, said("Its name in the policy.", "check")]
+    call: CallId | None
+    until: Annotated[Timestamp | None, said("By when the answer counts.")]
 
 
 class DecisionDocument(msgspec.Struct):
@@ -178,6 +195,7 @@ class DecisionDocument(msgspec.Struct):
     capture_reason: Annotated[str | None, said("The code of that reason.")]
     notes: Annotated[tuple[str, ...], said("What went otherwise than usual, for a person to read.")]
     arm: ArmOfDecision | None = None
+    awaits: Annotated[tuple[AwaitedDocument, ...], said("What comes later; the decision is superseded then.")] = ()
 
 
 class DecisionsDocument(msgspec.Struct):

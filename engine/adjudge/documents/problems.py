@@ -11,6 +11,7 @@ import msgspec
 from adjudge.documents.terms import said
 from adjudge.errors import (
     AdjudgeError,
+    AnsweredOtherwise,
     AuditBroken,
     AuditUnavailable,
     LogInUse,
@@ -23,6 +24,7 @@ from adjudge.errors import (
     RequestError,
     ServiceMismatch,
     ServiceUnavailable,
+    UnknownCall,
 )
 
 TYPES = "/problems/"
@@ -61,6 +63,8 @@ KINDS: Mapping[str, _Kind] = {
     "unauthenticated": _Kind(401, "the service does not know who asks", NotAuthenticated),
     "not-allowed": _Kind(403, "the key or token does not allow this", NotAllowed),
     "rate-limited": _Kind(429, "the caller asks more often than it may", RateLimited),
+    "unknown-call": _Kind(403, "nobody waits for this answer, or it is not signed by who was asked", UnknownCall),
+    "answered-otherwise": _Kind(409, "the call takes no other answer", AnsweredOtherwise),
     NO_DECISION: _Kind(404, "there is no such decision", ServiceMismatch),
     NO_POLICY: _Kind(404, "there is no such policy", ServiceMismatch),
 }
@@ -124,6 +128,8 @@ def error_of(said: Problem) -> AdjudgeError:
     if kind.error is RequestError:
         where = said.where or ""
         return RequestError(detail.removeprefix(f"{where}: ") if where else detail, where=where, hint=said.hint)
+    if kind.error is UnknownCall:
+        return UnknownCall()
     if issubclass(kind.error, Overloaded):
         after_s = said.retry_after_s
         return kind.error(detail, retry_after_s=after_s if after_s is not None and 0 <= after_s < inf else 1.0)

@@ -54,7 +54,7 @@ class CallLedger:
             if name not in names or declared is None or declared.provider != body.provider:
                 continue
             answer = body.answer or unrecorded.get((name, body.fingerprint))
-            if answer is not None:
+            if answer is not None and (answer.status is SignalStatus.OK or answer.is_awaited(self.clock())):
                 found[name] = answer
             elif declared.when_billing_unknown == "unknown":
                 found[name] = Signal(
@@ -151,7 +151,7 @@ class RequestLedger:
             reason_code=signal.reason_code,
             request_id=signal.request_id,
             latency_ms=signal.duration_ms,
-            answer=signal if signal.status is SignalStatus.OK else None,
+            answer=signal if signal.status in (SignalStatus.OK, SignalStatus.PENDING) else None,
         )
         try:
             await self.ledger.recording.end_call(self.claim, body, self.policy)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from adjudge.model import Request
 from adjudge.values.declared import parse_fields
@@ -21,11 +21,31 @@ class Context:
     now: aware UTC, the decision's clock.
     fields: what the policy can read of this signal; more than that need not be answered.
     secrets: what plugins offer to read keys from, by name.
+    call: for an answer that comes later: what its sender is to send it to, `/v1/signals/{call}`; up to 512 letters,
+    digits, `-`, `_` and `~`. Empty where the client has no `read_late`.
     """
 
     request: Request
     signal: str
     deadline: float
+    now: datetime
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    secrets: Mapping[str, SecretSource] = field(default_factory=dict, repr=False)
+    call: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateAnswer:
+    """What was sent as the late answer to a call; by whom is for the provider to find out.
+
+    call: as of the Context that the call was made with. body: as it came. headers: by their names in lower case.
+    now: aware UTC. signal, fields, secrets: as of Context.
+    """
+
+    call: str
+    signal: str
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     now: datetime
     fields: Mapping[str, Field] = field(default_factory=dict)
     secrets: Mapping[str, SecretSource] = field(default_factory=dict, repr=False)
@@ -78,6 +98,19 @@ class ProviderClient(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections. Called once, after the last fetch."""
+        ...
+
+
+@runtime_checkable
+class ReadsLate(Protocol):
+    """What a ProviderClient may offer beside: its `fetch` may then raise SignalLater."""
+
+    async def read_late(self, answer: LateAnswer) -> Answer:
+        """Return the fields of an answer that came later, as `fetch` does.
+
+        Raises UnknownCall where the signature over headers and body is not right, before anything in it is believed;
+        SignalFailed where the other side says that it has no answer.
+        """
         ...
 
 

@@ -12,7 +12,7 @@ from msgspec import structs
 from adjudge.audit.bodies import ShadowBody
 from adjudge.audit.rollouts import RolloutBody
 from adjudge.decision.prepared import PreparedRequest, prepare
-from adjudge.errors import AuditUnavailable, RequestError
+from adjudge.errors import AuditUnavailable, RequestError, UnknownCall
 from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.model import Arm, Decision, Request, Signal
@@ -93,7 +93,7 @@ class Running(Generic[Sources]):
 
     def failed(self, prepared: PreparedRequest, error: BaseException) -> None:
         """Count that a request came to no decision, where neither the log nor its caller is to blame."""
-        if isinstance(error, AuditUnavailable | CancelledError):
+        if isinstance(error, AuditUnavailable | UnknownCall | CancelledError):
             return
         merchant_biz_id = prepared.request.merchant_biz_id
         arm, _ = arm_of(self.active, self.key, merchant_biz_id)
@@ -116,4 +116,4 @@ def taken_by(candidate: Policy, prepared: PreparedRequest, key: bytes) -> Prepar
     inputs = {name: value for name, value in request.inputs.items() if name in typed.inputs}
     narrowed: Request = structs.replace(request, inputs=inputs, signals=signals)
     found = prepare(narrowed, candidate, key, anew=prepared.anew)
-    return structs.replace(found, request=request, key=prepared.key)
+    return structs.replace(found, request=request, key=prepared.key, late=prepared.late)

@@ -12,7 +12,7 @@ from adjudge.texts import in_compact_json
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
-NOT_LET_IN = frozenset({"host", "not-allowed", "rate-limited", "unauthenticated"})
+NOT_LET_IN = frozenset({"host", "not-allowed", "rate-limited", "unauthenticated", "unknown-call"})
 """Problems of whoever may not ask."""
 UNREAD = NOT_LET_IN | {
     "body-too-large",

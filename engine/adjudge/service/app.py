@@ -138,12 +138,12 @@ async def _answer(shared: Shared, route: Route, request: Request, request_id: st
 
 async def _admitted(shared: Shared, route: Route, request: Request) -> Response:
     """Answer a request that may come in. Raises Refused, and whatever its route raises."""
-    if route.scope is None:
+    if route.scope is None and not route.is_signed:
         return await route.answer(Asked(request, NOBODY, Held(shared.admission), shared))
     if shared.hosts is not None and host_of(request) not in shared.hosts:
         raise Refused(problem("host", "ask by the name that the service was started with"))
     with nullcontext(Held(shared.admission)) if route.is_always else shared.admission.admitted() as held:
-        caller = await shared.gate.admit(request, route.scope)
+        caller = await shared.gate.admit(request, route.scope) if route.scope is not None else NOBODY
         note(request, caller=caller.name)
         with bound(caller=caller.name):
             check_parameters(request, route.query)

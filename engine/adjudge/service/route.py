@@ -48,6 +48,7 @@ OF_ADMITTED = (
     "unauthenticated",
 )
 """Problems of a request that had to be let in."""
+OF_SIGNED = tuple(code for code in OF_ADMITTED if code not in ("not-allowed", "unauthenticated"))
 OF_BODIES = ("body-too-large", "body-too-slow", "media-type")
 
 
@@ -75,7 +76,8 @@ class Route:
     summary: what it does, in a line. takes: the body. gives: answers by status, {} for an empty one.
     is_repeatable: whether asking twice does no more than asking once; a client may try again by itself. GET always is.
     problems: codes of `documents.problems.KINDS` beside those that every such route has.
-    is_always: answered however much is under way.
+    is_always: answered however much is under way. is_signed: without a scope, and not for everybody: its provider knows
+    by a signature who sends it.
     """
 
     method: str
@@ -90,6 +92,7 @@ class Route:
     is_repeatable: bool = False
     problems: tuple[str, ...] = ()
     is_always: bool = False
+    is_signed: bool = False
 
     @property
     def query(self) -> tuple[str, ...]:
@@ -99,5 +102,5 @@ class Route:
     @property
     def codes(self) -> tuple[str, ...]:
         """The codes of all problems that it may answer with."""
-        admitted = OF_ADMITTED if self.scope is not None else ()
+        admitted = OF_ADMITTED if self.scope is not None else OF_SIGNED if self.is_signed else ()
         return tuple(sorted({*OF_ALL, *admitted, *(OF_BODIES if self.takes else ()), *self.problems}))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adjudge.errors import SignalFailed
+from adjudge.errors import SignalFailed, SignalLater
 from adjudge.frozen import frozen
 from adjudge.plugin import Answer, Unusable
 from adjudge.policy.slots import TEXTS, novel_name
@@ -16,6 +16,8 @@ from adjudge.values.types import named
 REASON_MAX = 500
 """Characters that are kept of what a provider says of its failure."""
 _FOR_EVER_S = 1e9
+LATEST_S = 90 * 86400.0
+"""Seconds within which an answer may come later, at most."""
 
 
 @frozen
@@ -52,6 +54,15 @@ def provider_answer(declaration: SignalDeclaration, answer: Answer) -> ProviderA
 
 def cleaned_failure(failure: SignalFailed) -> SignalFailed:
     """Return a plugin's failure with nothing in it but what its words allow, whatever stood there."""
+    if isinstance(failure, SignalLater):
+        within_s = _seconds(failure.within_s)
+        if within_s is None:
+            return SignalFailed("the provider says no time within which it answers")
+        return SignalLater(
+            within_s=min(within_s, LATEST_S),
+            request_id=_text(failure.request_id),
+            billed=failure.billed if failure.billed is True or failure.billed is False else None,
+        )
     return SignalFailed(
         _text(failure.reason) or "no reason given",
         kind=_text(failure.kind) or "error",

@@ -10,14 +10,14 @@ import asyncio
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
 from time import monotonic
 
 from msgspec import structs
 
-from adjudge.errors import SignalFailed
+from adjudge.errors import SignalFailed, SignalLater
 from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.ledger.calls import RequestLedger
@@ -26,6 +26,7 @@ from adjudge.plugin import Context, Provider, ProviderClient, QuotaReached, Secr
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.admission import Guard
 from adjudge.signals.answers import ProviderAnswer, cleaned_failure, provider_answer
+from adjudge.signals.tickets import Ticket, new_call
 from adjudge.spans import span
 from adjudge.system.faults import is_operators
 from adjudge.values.reading import describe
@@ -36,6 +37,7 @@ LONGEST_WAIT_S = 5.0
 GRACE_S = 0.02
 """Seconds that a provider has to say itself that its time is up: only it knows whether its request was ever sent."""
 
+_ENDED = {"timeout": SignalStatus.TIMEOUT, "unavailable": SignalStatus.UNAVAILABLE}
 _NOT_MADE = SignalFailed("not asked: nobody waits for it any more", billed=False, asked=False)
 
 _events = Events("adjudge.signals")
@@ -48,12 +50,19 @@ class Asking:
 
     ledger: where billed calls are recorded. now: of the decision, aware UTC.
     deadline: `time.monotonic()` seconds by which all asking ends; each signal also has its own timeout.
+    key: of the ledger, for tickets of answers that come later.
     """
 
     request: Request
     ledger: RequestLedger
     now: datetime
     deadline: float
+    key: bytes = b""
+
+    def ticket(self, signal: str, call: str) -> str:
+        """Return what the late answer to a call is to be sent to."""
+        claim = self.ledger.claim
+        return Ticket(claim.merchant_biz_id, claim.fingerprint, signal, call).sealed(self.key)
 
 
 @frozen
@@ -117,7 +126,7 @@ class _Question:
         self.source.guard.first_try()
         while True:
             signal, failure = await self.attempted()
-            if failure is None:
+            if failure is None or isinstance(failure, SignalLater):
                 return signal
             wait_s = _wait(failure, self.attempt)
             if not self.may_try_again(failure) or monotonic() + wait_s > self.latest():
@@ -190,19 +199,21 @@ class _Question:
             provider_version=source.provider.version,
             attempt=self.attempt,
         ) as seen:
+            call = new_call() if hasattr(source.client, "read_late") else ""
             try:
-                heard = await _fetched(source, self.asking.request, self.asking.now, self.until)
+                heard = await _fetched(source, self.asking, call, self.until)
             except BaseException:
                 guard.abandoned()
                 raise
             failure = heard if isinstance(heard, SignalFailed) else None
-            if failure is not None:
+            is_later = isinstance(failure, SignalLater)
+            if failure is not None and not is_later:
                 seen.failed(failure.reason_code or failure.kind)
         billed = True if failure is None else failure.billed
         if source.is_billed and billed is True:
             self.paid += guard.price
-        signal = self.failed(heard) if isinstance(heard, SignalFailed) else self.answered(heard)
-        guard.left(failure, in_doubt=source.is_billed and billed is None, day=day)
+        signal = self.failed(heard, call) if isinstance(heard, SignalFailed) else self.answered(heard)
+        guard.left(None if is_later else failure, in_doubt=source.is_billed and billed is None, day=day)
         if source.is_billed:
             await self.asking.ledger.end(call_id, signal, billed)
         return signal, failure
@@ -231,13 +242,14 @@ class _Question:
             is_final=self.source.is_asked_once,
         )
 
-    def failed(self, failure: SignalFailed) -> Signal:
-        """Return the signal of a failure."""
+    def failed(self, failure: SignalFailed, call: str = "") -> Signal:
+        """Return the signal of a failure, or of the call of that name whose answer comes later."""
         source, provider = self.source, self.source.provider
+        is_later = isinstance(failure, SignalLater)
         is_seen = failure.capture_again is not None  # the picture was looked at, and would be again
         return Signal(
             name=source.declaration.name,
-            status=SignalStatus(failure.kind) if failure.kind in ("timeout", "unavailable") else SignalStatus.ERROR,
+            status=SignalStatus.PENDING if is_later else _ENDED.get(failure.kind, SignalStatus.ERROR),
             reason=failure.reason,
             reason_code=failure.reason_code,
             capture_again=failure.capture_again,
@@ -249,6 +261,8 @@ class _Question:
             currency=provider.currency if self.paid else None,
             attempts=self.attempt,
             is_final=(source.is_asked_once and failure.billed is not False) or (source.is_billed and is_seen),
+            call=call if is_later else None,
+            until=self.asking.now + timedelta(seconds=failure.within_s) if isinstance(failure, SignalLater) else None,
         )
 
 
@@ -259,14 +273,12 @@ def _wait(failure: SignalFailed, attempt: int) -> float:
     return max(asked_for_s, _draw.uniform(longest_s / 2, longest_s))
 
 
-async def _fetched(
-    source: OpenedSignal, request: Request, now: datetime, until: float
-) -> ProviderAnswer | SignalFailed:
-    """Run one call in a task of its own.
+async def _fetched(source: OpenedSignal, asking: Asking, call: str, until: float) -> ProviderAnswer | SignalFailed:
+    """Run one call in a task of its own. call: its name, where its answer may come later.
 
     A provider that does not heed its cancellation holds nobody up: it is left behind, and its answer discarded.
     """
-    declaration, began = source.declaration, monotonic()
+    declaration, request, began = source.declaration, asking.request, monotonic()
     if source.guard.limits.attempt_timeout_s is not None:
         until = min(until, began + source.guard.limits.attempt_timeout_s)
     request = structs.replace(request, inputs=deepcopy(request.inputs), signals=deepcopy(request.signals))
@@ -274,9 +286,10 @@ async def _fetched(
         request=request,
         signal=declaration.name,
         deadline=until,
-        now=now,
+        now=asking.now,
         fields=declaration.fields,
         secrets=source.secrets,
+        call=asking.ticket(declaration.name, call) if call else "",
     )
     task = asyncio.create_task(_fetch(source, context))
     source.asking.add(task)
@@ -305,6 +318,8 @@ async def _fetch(source: OpenedSignal, context: Context) -> ProviderAnswer | Sig
         try:
             answer: object = await source.client.fetch(context)
         except SignalFailed as failure:
+            if isinstance(failure, SignalLater) and not context.call:
+                return SignalFailed("the provider answers later, and has no `read_late`")
             return cleaned_failure(failure)
         if isinstance(answer, Mapping):
             return provider_answer(source.declaration, answer)

@@ -67,15 +67,19 @@ class Gate:
         try:
             caller = await self.caller_of(request)
         except Unauthenticated:
-            wait_s = self._tries.wait_s(neighbourhood(self._clients.address_of(request)), TRIES_PER_S)
-            if wait_s:
-                raise TooOften(retry_after_s=wait_s, reason="tries", rate=TRIES_PER_S) from None
+            self.check_tries(request)
             raise
         rate = caller.rate or self._rate
         if rate is not None and (wait_s := self._rates.wait_s(caller.name, rate)):
             raise TooOften(retry_after_s=wait_s, reason="rate", rate=rate, caller=caller.name)
         caller.require(scope)
         return caller
+
+    def check_tries(self, request: Request) -> None:
+        """Count a try of somebody who is not known. Raises RateLimited where there are too many from one address."""
+        wait_s = self._tries.wait_s(neighbourhood(self._clients.address_of(request)), TRIES_PER_S)
+        if wait_s:
+            raise TooOften(retry_after_s=wait_s, reason="tries", rate=TRIES_PER_S) from None
 
     async def caller_of(self, request: Request) -> Caller:
         """Return whose key or token a request has. Raises NotAuthenticated."""

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from adjudge.service.route import Route
-from adjudge.service.routes import batch, decisions, description, labels, metrics, operations, policies, rollouts
+from adjudge.service.routes import (
+    batch,
+    decisions,
+    description,
+    labels,
+    metrics,
+    operations,
+    policies,
+    rollouts,
+    signals,
+)
 
 ROUTES: tuple[Route, ...] = (
     *decisions.ROUTES,
@@ -13,5 +23,6 @@ ROUTES: tuple[Route, ...] = (
     *operations.ROUTES,
     *metrics.ROUTES,
     *rollouts.ROUTES,
+    *signals.ROUTES,
     *description.ROUTES,
 )

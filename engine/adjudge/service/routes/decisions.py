@@ -38,7 +38,11 @@ async def decide(asked: Asked) -> Response:
         request = await read_request(asked.shared.readers, await asked.json(max_bytes=DOCUMENT_MAX_BYTES))
     decision = await asked.shared.engine.decide(request, anew=anew, deadline_s=deadline_s)
     asked.note(decision_id=decision.decision_id, outcome=decision.outcome.value)
-    return document(decision_document(decision))
+    if not decision.awaits:
+        return document(decision_document(decision))
+    response = document(decision_document(decision), status=202)
+    response.headers["location"] = f"/v1/decisions?merchant_biz_id={decision.merchant_biz_id}"
+    return response
 
 
 async def search(asked: Asked) -> Response:
@@ -82,7 +86,7 @@ ROUTES = (
         ),
         takes={JSON: RequestDocument, FORM: FormDocument},
         is_repeatable=True,  # but for `anew`
-        gives={200: {JSON: DecisionDocument}},
+        gives={200: {JSON: DecisionDocument}, 202: {JSON: DecisionDocument}},
         problems=("merchant-biz-id-conflict",),
     ),
     Route(
