@@ -439,6 +439,23 @@ def test_rollout_that_cannot_go_on_is_aborted_with_a_record(
     assert changes(tmp_path) == [("june", "start", "kim"), ("june", "abort", "adjudge")]
 
 
+def test_one_of_two_canaries_that_were_started_at_the_same_moment_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By two workers: each found room. The other one would wait unseen, and begin when the first ends."""
+    monkeypatch.setattr("adjudge.rollouts.commands._require_room", lambda *_: None)
+
+    async def main() -> None:
+        async with engine(tmp_path) as one:
+            for name in ("july", "june"):
+                await one.rollout("start", name, share=0.5, **CANARY)
+            found = {each.name: (each.status, each.by, each.reason) for each in await one.rollouts()}
+            assert found["july"][0] == "running"
+            assert found["june"] == ("ended", "adjudge", "`onboarding` has the canary `july`")
+
+    asyncio.run(main())
+
+
 def test_engine_that_takes_part_in_none_ends_none(tmp_path: Path) -> None:
     """It is another program, such as one that only reads."""
 

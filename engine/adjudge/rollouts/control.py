@@ -105,6 +105,12 @@ class Rollouts:
             return f"another version of `{body.policy}` answers by now, {champion.digest[:12]}"
         return ""
 
+    def _another(self, body: RolloutBody) -> str:
+        """Return why there is no room for a rollout: two workers may start one each at the same moment."""
+        running = active(self._known.values())[body.policy]
+        first = {"canary": running.canary, "hold-out": running.hold_out}.get(body.mode, body)
+        return f"`{body.policy}` has the {body.mode} `{first.name}`" if first and first.name != body.name else ""
+
     async def going_on(
         self, answering: Mapping[str, Policy], sources: Mapping[str, Sources]
     ) -> dict[str, Running[Sources]]:
@@ -114,8 +120,9 @@ class Rollouts:
         """
         if self.settings is None:
             return {}
-        for one in [*self._known.values()]:
-            reason = self._in_the_way(one, answering) if one.status == "running" else ""
+        for name in sorted(self._known):
+            one = self._known[name]
+            reason = (self._in_the_way(one, answering) or self._another(one)) if one.status == "running" else ""
             if reason:
                 await self._end(one, reason, "abort")
         for candidate in self.candidates:  # so that the log replays
