@@ -469,3 +469,21 @@ def test_calls_of_a_database_of_before_are_found_by_their_records(server: Server
 
     dsn = server.dsn(server.database())
     asyncio.run(main())
+
+
+def test_chain_of_another_under_the_same_number_is_not_gone_on_with(server: Server) -> None:
+    """In a database that was restored, a new worker may get the number of one that runs still."""
+
+    async def main() -> None:
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
+        await ledger.open()
+        await ledger._claims._connections.rows("update adjudge.writers set hash = repeat('f', 64)")
+        for _ in range(2):
+            with pytest.raises((AuditBroken, AuditUnavailable), match=r"does not end with|replaced"):
+                await ledger.record("note", {})
+        counted = "select count(*) from adjudge.records"
+        assert await ledger._claims._connections.rows(counted) == [(1,)]
+        ledger.close()
+
+    dsn = migrated(server)
+    asyncio.run(main())

@@ -39,7 +39,7 @@ GROUP_MAX = 256
 """So many records go into one transaction, and the checkpoints that are due among them."""
 _AGAIN_S = 5.0
 """A checkpoint that could not be written is tried again after so long."""
-_WRITE = b"select at, said, wait_s from adjudge.write(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::float8, %s)"
+_WRITE = b"select at, said, wait_s from adjudge.write(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::float8, %s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +224,7 @@ class Writer:
     def _parameters(self, group: Sequence[Wanted], receipts: Sequence[Receipt]) -> Sequence[object]:
         claims, texts = [one.claim for one in group], Texts.from_str
         return (
-            self.number, self._seq, receipts[-1].hash,
+            self.number, self._seq, self._hash.decode(), receipts[-1].hash,
             texts(one.kind for one in group), texts(one.merchant_biz_id for one in group),
             texts(one.decision_id for one in group), Blobs.of(receipt.line for receipt in receipts),
             Numbers.from_int(None if one is None else one.token for one in claims),
@@ -259,8 +259,8 @@ class Writer:
         end_of = (int(rows[0][0]), str(rows[0][1]).encode()) if rows else None
         if last is not None and end_of == (last.seq, last.hash.encode()):
             return True
-        if end_of is None or end_of[0] < self._seq:
-            raise AuditBroken(f"the chain of writer {self.number} was cut off in the database")
+        if end_of is None or end_of[0] < self._seq or (end_of[0] == self._seq and end_of[1] != self._hash):
+            raise AuditBroken(f"the chain of writer {self.number} was cut off or replaced in the database")
         self._seq, self._hash = end_of  # of a group whose callers were told that nobody knows
         return False
 

@@ -113,7 +113,7 @@ begin
     ) select count(pg_notify('adjudge_claims', g.token::text)) into told from gone g where g.awaited;
 end $$;
 
--- As in 0002, for one group of records at the end of a chain; each array has an element for each of them.
+-- As in 0002, for one group of records at the end of a chain, whose last hash is `before`; each array has an element for each of them.
 -- tokens, holders: of the claim that must be held still, and that a decision ends; null where none is needed. Token 0: the
 -- id must be one that nobody has decided or claimed. Then it is claimed for as long as this takes. Whoever locks several
 -- claims does so in the order of their ids, so claims that are held and such that are not never come together.
@@ -121,7 +121,7 @@ end $$;
 -- more: null, or the `calls`, `labels`, `sealed` and `quotas` of 0002.
 drop function adjudge.write;
 create function adjudge.write(
-    of_writer bigint, after bigint, digest text, kinds text[], ids text[], decisions text[], lines bytea[],
+    of_writer bigint, after bigint, before text, digest text, kinds text[], ids text[], decisions text[], lines bytea[],
     tokens bigint[], holders text[], prints text[], formers text[], answer_for_s double precision, more jsonb
 ) returns table (at bigint, said text, wait_s double precision)
 language plpgsql
@@ -205,7 +205,7 @@ begin
     end if;
     now_at := clock_timestamp();
     update adjudge.writers w set seq = after + cardinality(lines), hash = digest
-        where w.writer = of_writer and w.seq = after;
+        where w.writer = of_writer and w.seq = after and w.hash = before;
     if not found then
         raise exception 'the chain of writer % does not end with record %', of_writer, after using errcode = 'AD001';
     end if;
