@@ -524,9 +524,10 @@ class Engine(Door):
         begin_with(served.accounts, await self._ledger.spent(), before.accounts)
         if wanted is not None:
             await self.activations.accept(before.policies, served.policies, wanted)
-        self._given, self._served = tuple(policies), served
+        running = self._running
         if self._rollouts.is_involved:
-            self._running = await self._rollouts.going_on(served.policies, served.sources)
+            running = await self._rollouts.going_on(served.policies, served.sources)
+        self._given, self._served, self._running = tuple(policies), served, running
         await self._single_flight.wait_for_these()
         for digest, sources in before.sources.items():
             if served.sources.get(digest) is not sources:

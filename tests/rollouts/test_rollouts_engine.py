@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import bodies
 from adjudge.audit.rollouts import Counts, RolloutBody
-from adjudge.errors import MerchantBizIdConflict, RequestError, SetupError
+from adjudge.errors import AuditUnavailable, MerchantBizIdConflict, RequestError, SetupError
 from adjudge.model import Arm, Outcome, SignalStatus
 from adjudge.registry import parse_policy
 from adjudge.replay.decisions import replay
@@ -511,6 +511,29 @@ def test_replace_keeps_what_was_promoted_while_the_file_is_the_old_one(tmp_path:
             assert one.policies["onboarding"] is LAXER
             await one.replace([CHAMPION])
             assert one.policies["onboarding"] is STRICTER
+
+    asyncio.run(main())
+
+
+def test_replace_that_cannot_end_a_canary_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newer = version(50)
+
+    async def main() -> None:
+        async with engine(tmp_path) as one:
+            await one.rollout("start", "june", share=0.5, **CANARY)
+
+            async def lost(*_: object) -> None:
+                raise AuditUnavailable("no space left on device")
+
+            with monkeypatch.context() as broken:
+                broken.setattr(one._rollouts, "_noted_as", lost)
+                with pytest.raises(AuditUnavailable):
+                    await one.replace([newer])
+            assert one.policies["onboarding"].digest == CHAMPION.digest
+            assert set(arms(await decided(one, range(30)))) == {"canary", "champion"}
+            await one.replace([newer])
+            assert one.policies["onboarding"].digest == newer.digest
+            assert arms(await decided(one, range(30, 60))) == [None] * 30
 
     asyncio.run(main())
 
