@@ -23,7 +23,12 @@ class LabelDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     label: Annotated[str, said("What it turned out to be. The newest label of a decision counts.", enum=LABELS)]
     source: Annotated[str, said("Who says so.", "chargeback", minLength=1, maxLength=TEXT_MAX, pattern=NOT_BLANK)]
     found_on: Annotated[
-        date | None, said("The day on which it was found, not in the future; today in UTC unless given.", "2026-01-31")
+        date | None,
+        said(
+            "The day on which it was found, not in the future; today in UTC unless given.",
+            "2026-01-31",
+            pattern=r"^(?!0000)",  # which RFC 3339 has for a year, and Python has not
+        ),
     ] = None
     note: Text = ""
     by: Annotated[Who | None, said("Who says so, where that is not the caller.")] = None
