@@ -34,7 +34,7 @@ def test_help_lists_built_in_and_plugins_commands(run: Any) -> None:
     result = run("--help")
     assert result.exit_code == 0
     listed = [line.split()[0] for line in result.stdout.partition("Commands:\n")[2].splitlines() if line[2:3] != " "]
-    assert listed == [*COMMANDS, "postgres", "sandbox"]
+    assert listed == [*COMMANDS, "postgres", "sandbox", "webhook"]
 
 
 def test_help_imports_no_command_module() -> None:
@@ -56,7 +56,7 @@ def test_command_help_begins_as_the_list_says(name: str) -> None:
     assert (command.help or "").partition("\n")[0] == COMMANDS[name]
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "postgres", "sandbox"])
+@pytest.mark.parametrize("name", [*COMMANDS, "postgres", "sandbox", "webhook"])
 def test_command_explains_itself(run: Any, name: str) -> None:
     assert run(name, "--help").exit_code == 0
 

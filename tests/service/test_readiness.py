@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import signal
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from adjudge.ledger.memory import MemoryLedger
 from adjudge.service import readiness
 from adjudge.service.readiness import Readiness
 from client.serving import served, serving
-from engine.engines import engine, request
+from engine.engines import CLEAN, engine, request
 
 
 def alone(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -111,6 +112,31 @@ def test_log_that_does_not_verify_is_in_the_way(tmp_path: Path) -> None:
         answer = httpx.get(f"{url}/readyz", trust_env=False)
         assert answer.status_code == 503
         assert [one["code"] for one in answer.json()["reasons"]] == ["audit-broken"]
+
+
+def test_log_that_cannot_be_written_is_in_the_way_until_it_can(tmp_path: Path) -> None:
+    log, away = tmp_path / "log", tmp_path / "away"
+    document = {"merchant_biz_id": "7" * 32, "scene_code": "onboard001", "inputs": CLEAN}
+    with served(engine(at=log), over_tcp=True) as url, httpx.Client(base_url=url, trust_env=False, timeout=60) as http:
+        assert http.post("/v1/decisions", json=document).is_success
+        log.rename(away)
+        document["merchant_biz_id"] = "8" * 32
+        assert http.post("/v1/decisions", json=document).status_code == 503
+        assert [one["code"] for one in until(http, 503)["reasons"]] == ["audit-unavailable"]
+        away.rename(log)
+        assert until(http, 200)["ready"], "a load balancer sends the next decision, and that one is recorded"
+        assert http.post("/v1/decisions", json=document).is_success
+        assert not list(log.glob(".adjudge-probe"))
+
+
+def until(http: httpx.Client, status: int) -> dict[str, Any]:
+    """Ask whether it is ready until the answer has a status: the ledger is asked once a second at most."""
+    for _ in range(600):
+        answer = http.get("/readyz")
+        if answer.status_code == status:
+            return dict(answer.json())
+        time.sleep(0.1)
+    raise AssertionError(f"still {answer.status_code}: {answer.text}")
 
 
 def test_readyz_says_what_is_in_the_way(tmp_path: Path) -> None:

@@ -161,6 +161,11 @@ class AuditLog:
             raise AuditBroken(self._file.broken)
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the last record could not be written; the next one is tried all the same."""
+        return self._file.is_failing
+
+    @property
     def durable(self) -> tuple[int, str]:
         """The number and the hash of the last record that survives a power cut; 0 and 64 zeros before there is one."""
         synced = self._file.synced

@@ -13,6 +13,7 @@ from adjudge.audit.kinds import decode
 from adjudge.audit.record import Record
 from adjudge.audit.trail import AuditTrail
 from adjudge.errors import AuditUnavailable
+from adjudge.ledger.checking import require_writable
 from adjudge.ledger.claims import no_such_decision
 from adjudge.ledger.index import Index
 from adjudge.ledger.index_lines import decision_text, label_text
@@ -49,8 +50,13 @@ class FileLedger(LocalLedger):
         """Do nothing: trail and index were opened with the ledger, which tells early what is wrong."""
 
     async def check(self) -> None:
-        """Raise AuditUnavailable while the index is made anew, or lacks what may answer; AuditBroken."""
+        """Raise AuditUnavailable where the log could not be written and still cannot, or the index is made anew.
+
+        Raises AuditBroken.
+        """
         self._trail.log.check()
+        if self._trail.log.is_failing:
+            await require_writable(self._trail.log.directory)
         self._index.check()
 
     @property
