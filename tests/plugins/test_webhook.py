@@ -243,6 +243,11 @@ def test_message_is_not_put_behind_letters_that_were_sent_again_meanwhile(
     assert (folder / "state" / "dead.jsonl").read_text() == ""
 
 
+def test_scheme_is_the_same_in_capitals(folder: Path, server: HookServer) -> None:
+    opened(folder, server.url.replace("http", "HTTP")).take([decision(1, 1)])
+    assert seqs(server.taken) == [1]
+
+
 @pytest.mark.parametrize("text", ["rules: [", "- a", 7])
 def test_tags_of_a_text_that_is_not_to_be_read_are_not_known(folder: Path, server: HookServer, text: object) -> None:
     line = json.dumps({"kind": "policy", "digest": "p", "text": text}).encode()

@@ -112,7 +112,7 @@ class Delivery:
         return response.status_code, response.headers
 
     def _addresses(self, host: str, port: int) -> list[str]:
-        local = {"localhost", "127.0.0.1", "::1"} if self._settings.url.startswith("http:") else set()
+        local = {"localhost", "127.0.0.1", "::1"} if urlsplit(self._settings.url).scheme == "http" else set()
         return public_addresses(host, port, allowed=self._settings.allow | local)
 
 
