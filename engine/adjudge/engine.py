@@ -101,6 +101,7 @@ LATE_TRIES = 3
 RECORDED_WITHIN_S = 30.0
 """Seconds beyond the deadline after which another holder may decide an id: who had it was paused or killed."""
 
+A_LIST = '`[load_policy("policy.yaml")]`'
 COMPILED_WITHIN_S = 60.0
 """Seconds for which new policies are waited for before they are compiled on the event loop itself."""
 
@@ -185,6 +186,10 @@ class Engine(Door):
             check_kind(f"limits[{name!r}]", limited, Limits, "Limits")
         check_kind("guards", guards, (Guards, NoneType), "Guards")
         check_kind("allowed", allowed, Allowed, "an Allowed")
+        if routes is not None:
+            from adjudge.policy.routes import RouteTable  # few engines have one
+
+            check_kind("routes", routes, RouteTable, "a RouteTable")
         check_seconds("deadline_s", deadline_s)
         if max_in_flight is not None:
             check_count("max_in_flight", max_in_flight)
@@ -199,9 +204,10 @@ class Engine(Door):
             routes=routes,
         )
         check_kind("rollouts", rollouts, (RolloutSettings, NoneType), "RolloutSettings")
-        self._given, self._served = tuple(policies), self._serving.of(policies)
+        given = tuple(all_of("policies", policies, Policy, A_LIST))
+        self._given, self._served = given, self._serving.of(given)
         if rollouts is not None:
-            check_candidates(rollouts.candidates, policies)
+            check_candidates(rollouts.candidates, given)
             self._serving.of(policies, None, tuple(rollouts.candidates.values()))  # raises where one cannot be served
         self._trail = trail
         self._ledger = ledger_for(ledger, trail, answer_for_s, self._clock)
@@ -507,7 +513,7 @@ class Engine(Door):
         budgets stay, and so does every answer that was given. wanted: by whom, and why, for the log.
         Raises SetupError, PolicyErrors, PluginError, AuditUnavailable and AuditBroken, and then nothing changes.
         """
-        given = all_of("policies", policies, Policy, '`[load_policy("policy.yaml")]`')
+        given = all_of("policies", policies, Policy, A_LIST)
         check_kind("wanted", wanted, Wanted, "a Wanted")
         check_who(wanted.by)
         await self._home.run(lambda: self._replace(given, wanted))
