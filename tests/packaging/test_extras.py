@@ -54,6 +54,11 @@ raw = io.BytesIO()
 Image.new("RGB", (400, 300)).save(raw, "JPEG")
 examine(prepare(raw.getvalue()))
 """
+OTEL = """
+import opentelemetry.trace
+from adjudge.spans import propagated, trace_id
+print("spans" if trace_id() or propagated() else "no SDK, no spans")
+"""
 POSTGRES = """
 import asyncio
 from adjudge_plugins.postgres.ledger import PostgresLedger
@@ -112,6 +117,7 @@ WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
     "media": [(["python", "-c", MEDIA], 0, "")],
     "metrics": [(["python", "-c", METRICS], 0, "")],
     "onnx": [(["python", "-c", ONNX], 0, "(1, 3, 32, 32)")],
+    "otel": [(["python", "-c", OTEL], 0, "no SDK, no spans")],
     "postgres": [(["python", "-c", POSTGRES], 0, "PostgreSQL: connection failed")],
     "serve": [(["python", "-c", SERVE], 0, "review")],
     "redis": [(["python", "-c", REDIS], 0, "None")],
