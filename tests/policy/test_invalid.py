@@ -17,6 +17,7 @@ FILES = sorted((Path(__file__).parent / "invalid").glob("*.yaml"))
 WITHOUT_A_FILE = {"yaml-file", "yaml-size", "list-folder", "list-size", "list-encoding", "syntax-length"} | {
     "include-folder",
     "name-plugin",
+    "name-policy",
     "include-size",
     "table-folder",
     "table-size",

@@ -56,6 +56,9 @@ def command(
     document a line, or one with --once.
     """
     key = os.environ.get("ADJUDGE_KEY", "") if key_file is None else key_file.read_text("utf-8").strip()
+    for one in services:
+        if services.count(one) > 1:
+            raise click.UsageError(f"--service {one} is given {services.count(one)} times: it would count as often")
     watched = Watched([read_address(one) for one in services], Credential(key) if key else None)
     for address in watched.addresses:
         if key:
