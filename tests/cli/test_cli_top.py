@@ -220,7 +220,13 @@ def test_frames_in_a_real_terminal_lie_over_each_other_and_end_with_ctrl_c(servi
     command = top("--service", service, "--service", "http://127.0.0.1:9", "--interval", "0.2")
     environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "LINES")}
     process = subprocess.Popen(
-        command, stdin=follower, stdout=follower, stderr=follower, env=environment, start_new_session=True
+        command,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
     os.close(follower)
     said, until = b"", time.monotonic() + 120
