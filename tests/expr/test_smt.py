@@ -27,7 +27,7 @@ def allowed(policy: Policy, nodes: list[Node], values: Mapping[str, object]) -> 
     world, translator = world_of(policy)
     truths = [translator.truth(node) for node in nodes]
     solver = z3.Solver()
-    solver.set("timeout", 5000)
+    solver.set("timeout", 60_000)
     solver.add(*[c for c in world.constraints if not isinstance(c, bool)])
     solver.add(*fixed(world, policy, values))
     assert solver.check() != z3.unsat, "the inputs themselves are not in the world"
