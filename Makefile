@@ -24,7 +24,7 @@ demo: $(RUN) ## Decide sample requests against the embedded sandbox, then verify
 	@$(BIN)/adjudge demo $(ARGS)
 
 test: $(DEV) ## Run the tests on all cores, with coverage; ARGS="…" runs a part without it
-	@$(BIN)/python -m pytest -n auto --dist loadgroup \
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --max-worker-restart=0 \
 		$(or $(ARGS),--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR))
 
 check: format lint types layers ## Check format, lint, types and import layers

@@ -7,6 +7,8 @@ import gc
 import itertools
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -739,3 +741,37 @@ def test_index_that_cannot_be_made_is_tried_seldom_and_told_once(
         asyncio.run(work(ledger))
     assert [event["event"] for event in events].count("index_not_written") == 1
     assert waited[:9] == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0, 64.0]
+
+
+_ASKED_AND_LET_GO = """
+import sqlite3, sys, threading
+from pathlib import Path
+from adjudge.ledger.index_file import Changes, IndexFile, StaleIndex
+
+def until_closed(ask):
+    try:
+        while True:
+            ask()
+            asked.set()
+    except (sqlite3.Error, StaleIndex):
+        pass
+
+for n in range(40):
+    file = IndexFile(Path(sys.argv[1]) / str(n), "log")
+    file.write(Changes(places={7 * key: key for key in range(20_000)}, records=1))
+    asked = threading.Event()
+    asks = [lambda: file.places(70), lambda: list(file.all_keys()), file.open_calls, lambda: file.position]
+    threads = [threading.Thread(target=until_closed, args=(ask,)) for ask in asks]
+    for thread in threads:
+        thread.start()
+    asked.wait()
+    file.close()
+    for thread in threads:
+        thread.join()
+"""
+
+
+def test_file_may_be_let_go_while_others_ask_it(tmp_path: Path) -> None:
+    """SQLite crashes the whole process where one thread closes a connection that another is reading from."""
+    ran = subprocess.run([sys.executable, "-c", _ASKED_AND_LET_GO, tmp_path], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "")

@@ -19,6 +19,7 @@ from hashlib import blake2b
 from operator import xor
 from pathlib import Path
 from struct import Struct
+from typing import Any
 
 import msgspec
 
@@ -112,7 +113,10 @@ def key_of(text: bytes) -> int:
 
 
 class IndexFile:
-    """An open index: one connection that writes, from any thread, and one that reads beside it."""
+    """An open index: one connection that writes, from any thread, and one that reads beside it.
+
+    first_segment: the number of the oldest segment that is in it.
+    """
 
     def __init__(self, path: Path | None, log: str, *, is_safe: bool = True) -> None:
         """Open an index, made if needed. path: None for one in memory. log: the hash of the log's first record.
@@ -129,7 +133,8 @@ class IndexFile:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._writer = self._connect()
         self._reader = self._writer
-        self._writing = threading.Lock()
+        # No connection is used without its lock, nor closed: SQLite crashes where one thread closes what another reads.
+        self._writing = threading.RLock()
         self._reading = self._writing
         self._is_writing = path is None  # one in memory has one connection for both
         try:
@@ -138,9 +143,9 @@ class IndexFile:
             else:
                 self._check(log)
             if path is not None and is_safe:
-                self._reader, self._reading = self._connect(), threading.Lock()
-            self._has_heaps = bool(self._writer.execute("select 1 from heaps limit 1").fetchone())
-            self._sum = self._number("sum")
+                self._reader, self._reading = self._connect(), threading.RLock()
+            self._has_heaps = bool(self._rows("select 1 from heaps limit 1"))
+            self._sum, self.first_segment = self._number("sum"), self._number("first")
         except BaseException:
             self.close()
             raise
@@ -163,7 +168,7 @@ class IndexFile:
 
     def _check(self, log: str) -> None:
         """Raise StaleIndex where the file is not this log's. One that has lost its end SQLite itself refuses."""
-        (version,) = self._writer.execute("pragma user_version").fetchone()
+        ((version,),) = self._rows("pragma user_version")
         if version != VERSION:
             raise StaleIndex(f"it is of version {version}")
         if self._meta("log") != log:
@@ -176,8 +181,11 @@ class IndexFile:
         return str(self.path.stat().st_ino) if self.path is not None else ""
 
     def _meta(self, name: str) -> object:
-        row = self._writer.execute("select value from meta where name = ?", (name,)).fetchone()
-        return row[0] if row is not None else None
+        return next((value for (value,) in self._rows("select value from meta where name = ?", name)), None)
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._writing:
+            return self._writer.execute(query, values).fetchall()
 
     def _number(self, name: str) -> int:
         found = self._meta(name)
@@ -190,11 +198,6 @@ class IndexFile:
         return Position(place, digest) if isinstance(place, int) and isinstance(digest, str) else None
 
     @property
-    def first_segment(self) -> int:
-        """The number of the oldest segment that is in the index."""
-        return self._number("first")
-
-    @property
     def lacked(self) -> frozenset[str]:
         """The names of later segments that are not in the index, because they were away as it was made."""
         found = self._meta("lacked")
@@ -203,7 +206,9 @@ class IndexFile:
     def begin_at(self, segment: int, lacked: Iterable[str] = ()) -> None:
         """Take note of the oldest segment that is in the index, and of later ones that are not."""
         rows = ("first", segment), ("lacked", " ".join(lacked))
-        self._writer.executemany("insert or replace into meta values (?, ?)", rows)
+        with self._writing:
+            self._writer.executemany("insert or replace into meta values (?, ?)", rows)
+        self.first_segment = segment
 
     def places(self, key: int) -> Sequence[int]:
         """Return where records of a key may stand, newest first. Raises sqlite3.Error.
@@ -226,27 +231,27 @@ class IndexFile:
 
         Raises sqlite3.Error, and StaleIndex in the end where the file lacks places, or has others than were written.
         """
-        found, few = 0, self._writer.execute(_SOME.format("true"), ()).fetchall()
+        found, few = 0, self._rows(_SOME.format("true"))
         while few:
             keys, places = zip(*few, strict=True)
             found += sum(map(xor, keys, places))
             yield keys
-            few = self._writer.execute(_SOME.format("(key, place) > (?, ?)"), few[-1]).fetchall()
-        rows = self._writer.execute(heaps.SOME, (-1,)).fetchall()
+            few = self._rows(_SOME.format("(key, place) > (?, ?)"), *few[-1])
+        rows = self._rows(heaps.SOME, -1)
         while rows:
             found += sum(heaps.sum_of(data) for _, data in rows)
             yield [key for _, data in rows for key in heaps.keys_in(data)]
-            rows = self._writer.execute(heaps.SOME, (rows[-1][0],)).fetchall()
+            rows = self._rows(heaps.SOME, rows[-1][0])
         if found & _SUM != self._sum:
             raise StaleIndex("it lacks places, or has others than were written")
 
     def open_calls(self) -> list[int]:
         """Return where the newest records of open calls stand."""
-        return [place for (place,) in self._writer.execute("select place from calls order by place")]
+        return [place for (place,) in self._rows("select place from calls order by place")]
 
     def spent(self) -> dict[tuple[str, date], DaySpend]:
         """Return what each day cost, by provider and day."""
-        rows = self._writer.execute("select provider, day, calls, spent from spent")
+        rows = self._rows("select provider, day, calls, spent from spent")
         return {
             (provider, date.fromisoformat(day)): DaySpend(calls, Decimal(spent)) for provider, day, calls, spent in rows
         }
@@ -283,7 +288,7 @@ class IndexFile:
 
     def close(self) -> None:
         """Let the file go."""
-        with self._writing:
+        with self._writing, self._reading:
             for each in (self._reader, self._writer):
                 each.close()
 
