@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from audit_logs import FaultyDisk, assert_verifies
+from audit_logs import FaultyDisk, assert_verifies, names, zero
 from structlog.testing import capture_logs
 
 from adjudge.audit.checkpoints import CheckpointBody, Checkpoints
@@ -321,3 +321,52 @@ def test_records_that_a_killed_process_had_only_queued_are_admitted_by_the_next(
         log.write_blocking("decision", {"n": 1})
         assert log.gap == 7
     assert verify(tmp_path).gap == 7
+
+
+class SyncsFail(LocalDisk):
+    """A disk whose next sync fails, once the gate is opened; `drops`: with what it was to make safe."""
+
+    def __init__(self, *, drops: bool) -> None:
+        self.drops, self.is_due, self.synced = drops, False, 0
+        self.waiting, self.gate = threading.Event(), threading.Event()
+
+    def datasync(self, file: int) -> None:
+        size = os.fstat(file).st_size
+        if not self.is_due:
+            self.synced = size
+            return
+        self.is_due = False
+        self.waiting.set()
+        assert self.gate.wait(60), "nobody opened the gate"
+        if self.drops:
+            zero(file, self.synced, size)
+        raise OSError(5, "cannot sync, says the test")
+
+
+@pytest.mark.parametrize("drops", [False, True])
+@pytest.mark.parametrize("durability", ["flush", "async"])
+def test_sync_may_fail_while_records_gather_behind_it(tmp_path: Path, durability: Durability, drops: bool) -> None:
+    disk = SyncsFail(drops=drops)
+    with capture_logs():
+        log = AuditLog.open(tmp_path, durability=durability, disk=disk)
+        for n in range(10):
+            if n == 5:
+                wait_until(lambda: log._file.written.seq >= 5)
+                disk.is_due = True
+                failing = threading.Thread(target=log._committer.sync)
+                failing.start()
+                assert disk.waiting.wait(60)
+            log.write_blocking("decision", {"n": n})
+        disk.gate.set()
+        failing.join()
+        for n in range(10, 15):
+            while True:
+                try:
+                    log.write_blocking("decision", {"n": n})
+                    break
+                except AuditUnavailable:  # it was not taken
+                    pass
+        log.close()
+    assert_verifies(tmp_path)
+    assert len(names(tmp_path)) == 15 - log.gap
+    assert log.gap == 0 or drops

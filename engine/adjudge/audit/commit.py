@@ -30,6 +30,7 @@ Written = Callable[[Path, int, Sequence[bytes]], None]
 """Called with lines that came to stand in the log: their file, and where the first of them begins in it."""
 
 _SYNC_EVERY_S = 1.0
+_COMMIT_ASKED_S = 0.01
 _QUEUE_MAX_BYTES = 16 * 1024 * 1024
 
 
@@ -129,13 +130,7 @@ class Committer:
         failed = [batch]
         with self.changed:
             if failure is not None:
-                if self._batch is not None:  # gathered meanwhile, and chained to records that do not stand
-                    failed.append(self._batch)
-                    self._batch = None
-                self.chain.go_back()
-                self.chain.dropped += sum(lost.taken for lost in failed)
-                with suppress(AuditUnavailable):
-                    self.chain.note_taken()
+                failed += self._go_back(batch.taken)
             self._is_committing = False
             self._let_sync_later()
             self._show_anchors()
@@ -174,6 +169,7 @@ class Committer:
     def sync(self) -> None:
         """Make what `flush` and `async` have written survive a power cut, while others go on writing."""
         duplicate = None
+        failed: list[Batch] = []
         try:
             with self.changed:
                 self._sync_due = inf
@@ -187,13 +183,31 @@ class Committer:
                 self._show_anchors()
         except OSError as error:
             with self.changed:
-                self._file.give_up(error)
-                self.chain.go_back()
-                with suppress(AuditUnavailable):
-                    self.chain.note_taken()
+                while self._is_committing:  # the file is his: it cannot be taken from him
+                    self.changed.wait(_COMMIT_ASKED_S)
+                stood = self._file.written.hash
+                failure = self._file.give_up(error)
+                if self._file.written.hash != stood:
+                    failed = self._go_back()
+            for settled in failed:
+                settled.failure = failure
+                settled.settle()
         finally:
             if duplicate is not None:
                 os.close(duplicate)
+
+    def _go_back(self, taken: int = 0) -> list[Batch]:
+        """Go on from what stands in the file, and return what gathered meanwhile: it is chained to what does not stand.
+
+        taken: how many lost records the caller had said yes to. Under the lock.
+        """
+        failed = [self._batch] if self._batch is not None else []
+        self._batch = None
+        self.chain.go_back()
+        self.chain.dropped += taken + sum(lost.taken for lost in failed)
+        with suppress(AuditUnavailable):
+            self.chain.note_taken()
+        return failed
 
     def _link(self, kind: str, members: bytes) -> tuple[Receipt, Sequence[bytes]]:
         if self.is_closed:

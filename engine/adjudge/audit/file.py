@@ -19,7 +19,7 @@ from msgspec import structs
 from adjudge.audit.disk import Disk, forget_cached, sync_directory
 from adjudge.audit.proof import Found, Proof
 from adjudge.audit.read import UnfinishedLine, segment_number, tail, unfinished, whole
-from adjudge.audit.record import FIRST_PREV
+from adjudge.audit.record import FIRST_PREV, MalformedLine, parse
 from adjudge.audit.verify import PREFIX, opened, segments
 from adjudge.errors import AuditBroken, AuditUnavailable, LogInUse
 from adjudge.events import Events
@@ -230,6 +230,7 @@ class LogFile:
             self.disk.datasync(file)
             if again:
                 forget_cached(self.path)
+                self._cut_unreadable(file)
             unproven = self.written.size - self.synced.size + _CHECKED_AGAIN if again else CHECKED_AT_OPEN
             found = self._look(file, unproven)
             if not again and self._seeks_checkpoint and found.checkpoint is None and found.first > 1:
@@ -265,12 +266,25 @@ class LogFile:
             for record in tail(self.directory, max_bytes=max_bytes):
                 found.take(record)
         except UnfinishedLine:
-            self._cut_unfinished(file)
+            self._cut(file, unfinished(self.path)[0], "the last line was not finished")
         return found
 
-    def _cut_unfinished(self, file: int) -> None:
-        """Move what stands after the last line end into a file beside the log, and say so."""
-        start, size = unfinished(self.path)
+    def _cut_unreadable(self, file: int) -> None:
+        """Cut what a failed sync has cost, where it is not the end: later pages may have reached the disk."""
+        start = self.synced.size
+        with opened(self.path) as lines:
+            lines.seek(start)
+            for line in lines:
+                try:
+                    parse(line)
+                except MalformedLine:
+                    self._cut(file, start, "what was not on disk yet has a part that the disk lost")
+                    return
+                start += len(line)
+
+    def _cut(self, file: int, start: int, reason: str) -> None:
+        """Move what stands after the last good line into a file beside the log, and say so."""
+        size = os.fstat(file).st_size - start
         number = 1
         while (kept := self.path.with_name(f"{self.path.stem}.torn-{number}")).exists():
             number += 1
@@ -285,7 +299,7 @@ class LogFile:
             _close(copy)
         self.disk.truncate(file, start)
         self.disk.datasync(file)
-        self.recovered = f"{self.path}: the last line was not finished; its {size} bytes are kept in {kept.name}"
+        self.recovered = f"{self.path}: {reason}; its {size} bytes are kept in {kept.name}"
         _tell("audit_tail_cut", file=str(self.path), cut_bytes=size, kept=str(kept))
 
 
