@@ -6,6 +6,7 @@ import json
 import string
 
 import pytest
+from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -92,7 +93,7 @@ def test_reading_any_pieces_of_policies_ends(pieces: list[str]) -> None:
     assert_read("".join(pieces))
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(100))
 @given(
     st.lists(
         st.tuples(st.integers(0, len(VALID)), st.integers(0, 12), st.sampled_from(PIECES) | st.text(max_size=5)),

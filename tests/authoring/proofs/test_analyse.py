@@ -209,7 +209,7 @@ def test_planted_fault_is_found(fault: str, text: str) -> None:
         assert Outcome(after.outcome) < Outcome(before.outcome)
 
 
-@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_findings_hold_on_requests_of_all_kinds(data: st.DataObject) -> None:
     """Nothing that is said never to happen happens, and nothing is said that an evaluation contradicts."""
