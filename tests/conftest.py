@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from plugins.postgres_server import Server
 
 ROOT = Path(__file__).parent.parent
 
+if "CI" not in os.environ:  # where it is set, Hypothesis does so itself
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
 gc.set_threshold(20_000)  # from 700: a run keeps millions of objects, and looked at them again and again
 
 

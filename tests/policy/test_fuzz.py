@@ -6,13 +6,13 @@ import json
 import string
 
 import pytest
-from depth import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjudge.errors import PolicyErrors
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.text.yaml import NODES_MAX, TEXT_MAX
+from depth import examples
 
 VALID = """\
 policy_language: 1
