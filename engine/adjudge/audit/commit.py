@@ -163,7 +163,8 @@ class Committer:
             self._file.restore()
             self.sync()
         finally:
-            self._file.close()
+            with self.changed:  # somebody may still be waiting for a sync
+                self._file.close()
         return self.chain.gap - self._gap_at_stop + self._file.written.seq - self._file.synced.seq
 
     def sync(self) -> None:
