@@ -52,7 +52,9 @@ class FaultyDisk(LocalDisk):
         self.how = how
         self.calls: list[str] = []
         self.synced_sizes: dict[int, int] = {}
-        self._lock = threading.Lock()
+        self._lock, self._syncing = threading.Lock(), threading.Lock()
+        self._drops: dict[int, int] = {}  # by inode
+        self._seen: dict[int, int] = {}  # by descriptor
 
     def _fails(self, call: str) -> bool:
         with self._lock:
@@ -64,7 +66,10 @@ class FaultyDisk(LocalDisk):
         if fails and (self.how != "half" or not create):
             raise OSError(5, "cannot open, says the test")
         file = super().open(path, create=create)
-        self.synced_sizes.setdefault(os.fstat(file).st_ino, os.fstat(file).st_size)
+        with self._syncing:
+            inode = os.fstat(file).st_ino
+            self.synced_sizes.setdefault(inode, os.fstat(file).st_size)
+            self._seen[file] = self._drops.get(inode, 0)
         if fails:
             os.close(file)
             raise OSError(28, "disk full, says the test")
@@ -81,15 +86,22 @@ class FaultyDisk(LocalDisk):
         raise OSError(28, "disk full, says the test")
 
     def datasync(self, file: int) -> None:
-        inode, size = os.fstat(file).st_ino, os.fstat(file).st_size
-        if self._fails("datasync") and self.how != "short":
-            if self.how == "half":
-                super().datasync(file)
-            if self.how == "dropped" and size > self.synced_sizes[inode]:
-                zero(file, self.synced_sizes[inode], size)
-            raise OSError(5, "cannot sync, says the test")
-        super().datasync(file)
-        self.synced_sizes[inode] = size
+        fails = self._fails("datasync") and self.how != "short"
+        with self._syncing:  # what one sync has made safe is not lost by another, and all who had it open are told
+            inode, size = os.fstat(file).st_ino, os.fstat(file).st_size
+            drops = self._drops.get(inode, 0)
+            if self._seen.get(file, drops) < drops:
+                self._seen[file] = drops
+                raise OSError(5, "could not sync, says the test")
+            if fails:
+                if self.how == "half":
+                    super().datasync(file)
+                if self.how == "dropped" and size > self.synced_sizes[inode]:
+                    zero(file, self.synced_sizes[inode], size)
+                    self._drops[inode] = self._seen[file] = drops + 1
+                raise OSError(5, "cannot sync, says the test")
+            super().datasync(file)
+            self.synced_sizes[inode] = size
 
     def truncate(self, file: int, size: int) -> None:
         fails = self._fails("truncate") and self.how != "short"

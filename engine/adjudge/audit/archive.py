@@ -103,8 +103,7 @@ def _move(log: AuditLog, file: Path, to: Shelf, by: str) -> ArchiveBody:
 
 def _post(log: AuditLog, signpost: Path, body: ArchiveBody, kept: list[bytes]) -> None:
     """Record that a segment is moved, and then set up its signpost."""
-    receipt = log.write_blocking("archive", body)
-    log.settle(receipt.seq)
+    receipt = log.write_settled("archive", body)
     replace_file(signpost, b"".join([receipt.line, *kept]))
 
 

@@ -64,6 +64,7 @@ class Committer:
         self._batch: Batch | None = None  # gathering; the next to be committed
         self._is_committing = False
         self._sync_due = inf
+        self._syncing = threading.Lock()  # taken before the other one, never after it
         self._gap_at_stop = 0
         self._flusher = threading.Thread(target=self._run, name="adjudge-audit", daemon=True)
         self._flusher.start()
@@ -169,15 +170,19 @@ class Committer:
 
     def sync(self) -> None:
         """Make what `flush` and `async` have written survive a power cut, while others go on writing."""
-        duplicate = None
+        with self._syncing:
+            self._sync()
+
+    def _sync(self) -> None:
+        file = None
         failed: list[Batch] = []
         try:
             with self.changed:
                 self._sync_due = inf
                 head = self._file.written
-                if head == self._file.synced or (duplicate := self._file.duplicate()) is None:
+                if head == self._file.synced or (file := self._file.reopened()) is None:
                     return
-            self._file.disk.datasync(duplicate)
+            self._file.disk.datasync(file)
             with self.changed:
                 proven = min(head, self._file.written, key=lambda end: end.seq)
                 self._file.synced = max(proven, self._file.synced, key=lambda end: end.seq)
@@ -194,8 +199,8 @@ class Committer:
                 settled.failure = failure
                 settled.settle()
         finally:
-            if duplicate is not None:
-                os.close(duplicate)
+            if file is not None:
+                os.close(file)
 
     def _go_back(self, taken: int = 0) -> list[Batch]:
         """Go on from what stands in the file, and return what gathered meanwhile: it is chained to what does not stand.

@@ -134,9 +134,19 @@ class LogFile:
             _tell("audit_available", file=str(self.path), seq=head.seq)
         return start
 
-    def duplicate(self) -> int | None:
-        """Return a descriptor to sync while others append; None where the file is away. Raises OSError."""
-        return None if self._file is None else os.dup(self._file)
+    def reopened(self) -> int | None:
+        """Return another descriptor, to sync while others append; None where the file is away. Raises OSError.
+
+        Not a duplicate: where two sync the same open file, Linux tells one of them alone of what it could not write
+        (https://docs.kernel.org/filesystems/vfs.html#handling-errors-during-writeback).
+        """
+        if self._file is None:
+            return None
+        file = self.disk.open(self.path, create=False)
+        if os.fstat(file).st_ino != self._inode:
+            _close(file)
+            raise OSError(errno.ESTALE, "another file has taken the log's place")
+        return file
 
     def give_up(self, error: BaseException) -> BaseException:
         """Let the file go after a failure, and try at once to take it back, so that nothing half-written stays.

@@ -267,8 +267,20 @@ class AuditLog:
         batch.raise_failure()
         return receipt
 
+    def write_settled(self, kind: str, body: Body) -> Receipt:
+        """Write a record that is on disk on return, whatever `durability` says. Raises as `write_blocking`.
+
+        Also where the disk lost records meanwhile, of which this may be one: what is lost gives its number to another.
+        """
+        gap = self.gap
+        receipt = self.write_blocking(kind, body)
+        self.settle(receipt.seq)
+        if self.gap != gap:
+            raise AuditUnavailable(f"{self._file.path}: the disk lost records; perhaps record {receipt.seq}")
+        return receipt
+
     def settle(self, seq: int) -> None:
-        """Return once a record that was taken is on disk, whatever `durability` says. Raises AuditUnavailable."""
+        """Return once all records up to a number are on disk, whatever `durability` says. Raises AuditUnavailable."""
         until = monotonic() + SETTLE_S
         while self._file.synced.seq < seq:
             self._committer.sync()
