@@ -41,13 +41,10 @@ from adjudge.decision.tally import Tally
 from adjudge.documents.rollouts import RolloutCommand, RolloutDocument
 from adjudge.errors import (
     AdjudgeError,
-    AnsweredOtherwise,
     LostClaim,
-    MerchantBizIdConflict,
     Overloaded,
     RequestError,
     SetupError,
-    UnknownCall,
 )
 from adjudge.events import Events, bound
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
@@ -55,7 +52,7 @@ from adjudge.ledger.checking import check_ledger
 from adjudge.ledger.choice import ledger_for
 from adjudge.ledger.local import ANSWER_FOR_S
 from adjudge.ledger.recording import Recording
-from adjudge.model import Decision, Request, ServedPolicy, Signal, SignalStatus
+from adjudge.model import Decision, Request, ServedPolicy
 from adjudge.moved import warn as warn_of_old_name
 from adjudge.plugin import (
     Busy,
@@ -81,10 +78,9 @@ from adjudge.signals.admission import PROCESS, Guards, Usage, begin_with, usage_
 from adjudge.signals.allowed import ANY_HOST, Allowed
 from adjudge.signals.ask import Asking
 from adjudge.signals.gather import gather
-from adjudge.signals.late import asked_by, prepared_again, read, says_same
+from adjudge.signals.late_answers import LateAnswers
 from adjudge.signals.served import Serving
 from adjudge.signals.sources import OpenedSignals
-from adjudge.signals.tickets import Ticket, opened
 from adjudge.spans import span
 from adjudge.system.given import all_of, check_count, check_kind, check_seconds, is_path
 from adjudge.system.pools import NoThread, Pool
@@ -96,8 +92,6 @@ if TYPE_CHECKING:
 DEADLINE_S = 15.0
 """Seconds for gathering all signals of a decision, unless configured."""
 EXPLAINED_WITHIN_S, EXPLAINED_AGAIN_S = 60.0, 5.0
-LATE_TRIES = 3
-"""How often a late answer is taken, where its id is being decided for other reasons meanwhile."""
 RECORDED_WITHIN_S = 30.0
 """Seconds beyond the deadline after which another holder may decide an id: who had it was paused or killed."""
 
@@ -219,8 +213,11 @@ class Engine(Door):
         self._feeds = Feeds(readers or {})
         self.activations = Activations(self._ledger, self._clock, routes.lines() if routes is not None else ())
         self._watch = watch
-        self._deadline_s = deadline_s
+        self._deadline_s, self._lease_s = deadline_s, deadline_s + RECORDED_WITHIN_S
         self._single_flight = SingleFlight(max_in_flight)
+        self._late = LateAnswers(
+            self._ledger, self._single_flight, lambda: self._served, self._decide_late, self._clock, self._lease_s
+        )
         self._replacing = asyncio.Lock()
         self._explaining = Pool("adjudge-explain", 1)
         self.tally = Tally()
@@ -291,12 +288,9 @@ class Engine(Door):
             others = running.deciding
             is_immediate = all(not one.asked and self._recording.is_immediate(other) for other, one in others)
         if is_immediate and not self._single_flight.has(request.merchant_biz_id):
-            return await self._recall(
-                prepared, sources, within_s, running
-            )  # it never waits, so nobody comes in between
-        return await self._single_flight.run(
-            prepared.key, partial(self._recall, prepared, sources, within_s, running), anew=anew
-        )
+            return await self._recall(prepared, sources, within_s, running)  # never waits: nobody comes in between
+        work = partial(self._recall, prepared, sources, within_s, running)
+        return await self._single_flight.run(prepared.key, work, anew=anew)
 
     async def _recall(
         self, prepared: PreparedRequest, sources: OpenedSignals, within_s: float, running: _Running | None
@@ -311,6 +305,8 @@ class Engine(Door):
                 if isinstance(claim, Decision):
                     return structs.replace(claim, status="duplicate")
                 try:
+                    if prepared.late is not None:  # read once it is claimed: nobody erases it meanwhile
+                        prepared = await self._late.restored(prepared, claim)
                     return await self._make(prepared, sources, within_s, claim, decision_id, running)
                 except LostClaim:  # another holder decides, or has decided
                     if claim is not presumed:  # it took longer than its lease
@@ -331,13 +327,12 @@ class Engine(Door):
     async def _claim(self, prepared: PreparedRequest) -> Claim | Decision:
         """Return the answer that there is, or the claim to make one, once nobody else has it."""
         key, again = prepared.key, prepared.anew
-        lease_s = self._deadline_s + RECORDED_WITHIN_S
         while True:
             found = await self._ledger.claim(
-                key.merchant_biz_id, key.fingerprint, again=again, lease_s=lease_s, former=key.former
+                key.merchant_biz_id, key.fingerprint, again=again, lease_s=self._lease_s, former=key.former
             )
             if isinstance(found, Busy):
-                await self._ledger.wait(found, monotonic() + lease_s)
+                await self._ledger.wait(found, monotonic() + self._lease_s)
             elif isinstance(found, Decision):
                 if is_answer(found, prepared, self._clock()):
                     return found
@@ -392,70 +387,25 @@ class Engine(Door):
         where the call has another answer or its time is over; SignalFailed where the provider failed to read it;
         Overloaded, AuditUnavailable and AuditBroken, and then it may be sent again.
         """
-        return await self._home.run(lambda: self._answered(call, body, headers))
+        decision, is_new = await self._home.run(lambda: self._late.take(call, body, headers))
+        if is_new:
+            self.tally.answered(decision)
+        return decision
 
-    async def _answered(self, call: str, body: bytes, headers: Mapping[str, str]) -> Decision:
-        ticket = opened(call, self._ledger.key)
-        for _ in range(LATE_TRIES):
-            earlier, before = await self._waiting(ticket)
-            policy = self._served.policies.get(earlier.policy)
-            if policy is None or not isinstance(self._ledger, ExplainableLedger):
-                raise UnknownCall
-            own, sources = self._served.sources.get(earlier.policy_digest), self._served.sources[policy.digest]
-            now = self._clock()
-            late = await read((own or sources).open().get(ticket.signal), before, call, body, headers, now)
-            if before.status is not SignalStatus.PENDING:
-                if says_same(before, late):
-                    return structs.replace(earlier, status="duplicate")
-                raise AnsweredOtherwise("the call has another answer already, which stands")
-            if not before.is_awaited(now):
-                raise AnsweredOtherwise("the time for the answer is over")
-            evidence = await self._ledger.evidence(earlier.decision_id)
-            if evidence is None:
-                raise UnknownCall
-            prepared = prepared_again(evidence, earlier, policy, late)
-            running = self._running.get(policy.name) if self._running else None
-            work = partial(self._recall, prepared, sources, self._deadline_s, running)
-            decision = await self._single_flight.run(prepared.key, work, anew=True)
-            found = asked_by(ticket, decision)
-            if decision.status != "duplicate" and found is not None and says_same(found, late):
-                self.tally.answered(decision)
-                return decision
-        raise Overloaded("the MerchantBizId is being decided", retry_after_s=1.0)
-
-    async def _waiting(self, ticket: Ticket) -> tuple[Decision, Signal]:
-        """Return the newest decision of the request that made a call, and its signal. Raises UnknownCall.
-
-        The answer may be there before the decision is.
-        """
-        while True:
-            found = await self._ledger.find(merchant_biz_id=ticket.merchant_biz_id)
-            if found is not None and (signal := asked_by(ticket, found)) is not None:
-                return found, signal
-            lease_s = self._deadline_s + RECORDED_WITHIN_S
-            try:
-                held = await self._ledger.claim(ticket.merchant_biz_id, ticket.fingerprint, again=True, lease_s=lease_s)
-            except MerchantBizIdConflict:
-                raise UnknownCall from None
-            if isinstance(held, Busy):
-                await self._ledger.wait(held, monotonic() + lease_s)
-                continue
-            earlier = held.earlier if isinstance(held, Claim) else held
-            if isinstance(held, Claim):
-                await self._ledger.release(held)
-            if earlier is None or (signal := asked_by(ticket, earlier)) is None:
-                raise UnknownCall
-            return earlier, signal
+    async def _decide_late(self, prepared: PreparedRequest) -> Decision:
+        policy = prepared.policy
+        running = self._running.get(policy.name) if self._running else None
+        return await self._recall(prepared, self._served.sources[policy.digest], self._deadline_s, running)
 
     async def _label(self, body: LabelBody) -> None:
         await self._ledger.label(body.decision_id, body.merchant_biz_id, body, confirms=body.confirms)
 
     async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
-        await self._single_flight.wait_for(merchant_biz_id)  # it would be recorded afterwards, values and all
-        self._calls.forget(merchant_biz_id)
-        return await self._ledger.erase(
-            merchant_biz_id, lambda names: erasure_body(merchant_biz_id, names, by=by, reason=reason)
-        )
+        async with self._single_flight.stopped(merchant_biz_id):  # what was read before would be recorded afterwards
+            self._calls.forget(merchant_biz_id)
+            return await self._ledger.erase(
+                merchant_biz_id, lambda names: erasure_body(merchant_biz_id, names, by=by, reason=reason)
+            )
 
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None:
         return await self._ledger.find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)

@@ -14,7 +14,7 @@ import pytest
 from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import verify
 from adjudge.engine import Engine
-from adjudge.errors import AnsweredOtherwise, AuditUnavailable, SignalFailed, UnknownCall
+from adjudge.errors import AnsweredOtherwise, AuditUnavailable, MerchantBizIdConflict, SignalFailed, UnknownCall
 from adjudge.model import Outcome, SignalStatus
 from adjudge.plugin import Answer, Context, SignalLater
 from adjudge.registry import parse_policy
@@ -173,6 +173,47 @@ async def test_erased_subject_takes_no_answer(tmp_path: Path) -> None:
         await deciding.erase("1" * 32, reason="asked", by="kim")
         with pytest.raises(UnknownCall):
             await deciding.answer(vendor.calls[0], b"clean", SIGNED)
+
+
+@looped
+async def test_nothing_erased_comes_back_with_an_answer(log: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    vendor, erasing = LateProvider(), []
+    async with engine(vendor, log) as deciding:
+        await deciding.decide(request())
+        ledger: Any = deciding._ledger
+        evidence = ledger.evidence
+
+        async def slow(decision_id: str) -> object:
+            found = await evidence(decision_id)
+            erasing.append(asyncio.create_task(deciding.erase("1" * 32, by="kim")))
+            await asyncio.wait(erasing, timeout=0.2)
+            return found
+
+        monkeypatch.setattr(ledger, "evidence", slow)
+        await deciding.answer(vendor.calls[0], b"clean", SIGNED)
+        await erasing[0]
+        assert await deciding.erase("1" * 32, by="kim") == 0
+
+
+@looped
+async def test_id_is_not_decided_while_it_is_erased(log: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    vendor, retried = LateProvider(), []
+    async with engine(vendor, log) as deciding:
+        await deciding.decide(request())
+        await deciding.answer(vendor.calls[0], b"clean", SIGNED)
+        ledger: Any = deciding._ledger
+        erase = ledger.erase
+
+        async def slow(*given: object) -> object:
+            retried.append(asyncio.create_task(deciding.decide(request(inputs={"country": "DE"}), anew=True)))
+            await asyncio.wait(retried, timeout=0.2)
+            assert not retried[0].done()
+            return await erase(*given)
+
+        monkeypatch.setattr(ledger, "erase", slow)
+        assert await deciding.erase("1" * 32, by="kim") > 0
+        with pytest.raises(MerchantBizIdConflict):
+            await retried[0]
 
 
 @looped

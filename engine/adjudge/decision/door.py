@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from datetime import date
-from functools import partial
+from functools import partial, update_wrapper
 from math import inf
 from types import TracebackType
-from typing import Literal, TypeVar, get_args
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, get_args
 
 import msgspec
 
 from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_decision_id, check_reason, label_body
-from adjudge.decision.home import Home, Work
+from adjudge.decision.home import Home
 from adjudge.decision.many import in_order
 from adjudge.documents.rollouts import RolloutCommand, RolloutDocument
 from adjudge.errors import AdjudgeError, EngineError, RequestError
@@ -32,7 +32,24 @@ _LOCALE = late(r"[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4}")
 _POLICY_NAME = late(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 _Self = TypeVar("_Self", bound="Door")
+
+
+def in_thread(
+    method: Callable[Concatenate[_Self, _P], Coroutine[Any, Any, _T]],
+) -> Callable[Concatenate[_Self, _P], _T]:
+    """Return a method of a door as threads without an event loop may call it."""
+    name = method.__name__
+
+    def blocking(self: _Self, /, *given: _P.args, **named: _P.kwargs) -> _T:
+        _check_no_loop(f"{name}_sync", f"`await engine.{name}(…)`")
+        return self._home.run_blocking(lambda: method(self, *given, **named))
+
+    update_wrapper(blocking, method)
+    blocking.__name__, blocking.__qualname__ = f"{name}_sync", f"{method.__qualname__}_sync"
+    blocking.__doc__ = f"Do as `{name}` does, for a thread without an event loop. Raises EngineError inside a loop."
+    return blocking
 
 
 class Door(ABC):
@@ -63,9 +80,7 @@ class Door(ABC):
             return await self._decide(request, anew, deadline_s)
         return await self._home.run(partial(self._decide, request, anew, deadline_s))
 
-    def decide_sync(self, request: Request, *, anew: bool = False, deadline_s: float | None = None) -> Decision:
-        """Decide from a thread without an event loop; as `decide` otherwise."""
-        return self._blocking("decide", lambda: self._decide(request, anew, deadline_s))
+    decide_sync = in_thread(decide)
 
     async def decide_many(
         self,
@@ -112,20 +127,7 @@ class Door(ABC):
         body = _label(decision_id, merchant_biz_id, label, source, found_on, note, by)
         await self._home.run(lambda: self._label(body))
 
-    def label_sync(
-        self,
-        decision_id: str,
-        merchant_biz_id: str,
-        label: str,
-        *,
-        source: str,
-        found_on: date | None = None,
-        note: str = "",
-        by: str = NAMED_NOBODY,
-    ) -> None:
-        """Label from a thread without an event loop; as `label` otherwise."""
-        body = _label(decision_id, merchant_biz_id, label, source, found_on, note, by)
-        self._blocking("label", lambda: self._label(body))
+    label_sync = in_thread(label)
 
     async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = NAMED_NOBODY) -> int:
         """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
@@ -137,10 +139,7 @@ class Door(ABC):
         _check_erasure(merchant_biz_id, reason, by)
         return await self._home.run(lambda: self._erase(merchant_biz_id, reason, by))
 
-    def erase_sync(self, merchant_biz_id: str, *, reason: str = "", by: str = NAMED_NOBODY) -> int:
-        """Erase from a thread without an event loop; as `erase` otherwise."""
-        _check_erasure(merchant_biz_id, reason, by)
-        return self._blocking("erase", lambda: self._erase(merchant_biz_id, reason, by))
+    erase_sync = in_thread(erase)
 
     async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
         """Return the decision of an id, or the newest one of a MerchantBizId, however old; None where there is none.
@@ -150,10 +149,7 @@ class Door(ABC):
         _check_one(decision_id, merchant_biz_id)
         return await self._home.run(lambda: self._find(decision_id, merchant_biz_id))
 
-    def find_sync(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
-        """Find from a thread without an event loop; as `find` otherwise."""
-        _check_one(decision_id, merchant_biz_id)
-        return self._blocking("find", lambda: self._find(decision_id, merchant_biz_id))
+    find_sync = in_thread(find)
 
     async def search(self, query: DecisionQuery | None = None, *, cursor: str | None = None) -> DecisionPage:
         """Return a page of the decisions that a query asks for, or of all, newest first.
@@ -164,10 +160,7 @@ class Door(ABC):
         query = _query(query)
         return await self._home.run(lambda: self._search(query, cursor))
 
-    def search_sync(self, query: DecisionQuery | None = None, *, cursor: str | None = None) -> DecisionPage:
-        """Search from a thread without an event loop; as `search` otherwise."""
-        query = _query(query)
-        return self._blocking("search", lambda: self._search(query, cursor))
+    search_sync = in_thread(search)
 
     async def check_ready(self) -> None:
         """Raise what a decision would raise now because of the ledger: AuditUnavailable, AuditBroken or EngineError.
@@ -190,38 +183,26 @@ class Door(ABC):
         _check_explained(decision_id, locale, audience)
         return await self._home.run(lambda: self._explain(decision_id, locale, audience))
 
-    def explain_sync(
-        self, decision_id: str, *, locale: str = "en", audience: Audience = "team"
-    ) -> Mapping[str, object] | None:
-        """Explain from a thread without an event loop; as `explain` otherwise."""
-        _check_explained(decision_id, locale, audience)
-        return self._blocking("explain", lambda: self._explain(decision_id, locale, audience))
+    explain_sync = in_thread(explain)
 
     async def served(self) -> tuple[ServedPolicy, ...]:
         """Return which policies answer now, by their names, without their texts."""
         return await self._home.run(lambda: self._served_policies(None))
 
-    def served_sync(self) -> tuple[ServedPolicy, ...]:
-        """Return which policies answer now, from a thread without an event loop."""
-        return self._blocking("served", lambda: self._served_policies(None))
+    served_sync = in_thread(served)
 
     async def find_policy(self, name: str) -> ServedPolicy | None:
         """Return a policy that answers now, with its text; None where there is none. Raises RequestError."""
         _check_name(name)
         return next(iter(await self._home.run(lambda: self._served_policies(name))), None)
 
-    def find_policy_sync(self, name: str) -> ServedPolicy | None:
-        """Find a policy from a thread without an event loop; as `find_policy` otherwise."""
-        _check_name(name)
-        return next(iter(self._blocking("find_policy", lambda: self._served_policies(name))), None)
+    find_policy_sync = in_thread(find_policy)
 
     async def rollouts(self) -> tuple[RolloutDocument, ...]:
         """Return how all rollouts stand, by name. Raises AuditUnavailable and AuditBroken."""
         return await self._home.run(self._rollouts_now)
 
-    def rollouts_sync(self) -> tuple[RolloutDocument, ...]:
-        """Return them to a thread without an event loop; as `rollouts` otherwise."""
-        return self._blocking("rollouts", self._rollouts_now)
+    rollouts_sync = in_thread(rollouts)
 
     async def rollout(
         self,
@@ -244,20 +225,7 @@ class Door(ABC):
         command = _command(action, name, mode, candidate, share, reason, by)
         return await self._home.run(lambda: self._rollout(command, by))
 
-    def rollout_sync(
-        self,
-        action: str,
-        name: str,
-        *,
-        mode: str | None = None,
-        candidate: str | None = None,
-        share: float | None = None,
-        reason: str = "",
-        by: str = NAMED_NOBODY,
-    ) -> RolloutDocument:
-        """Do it from a thread without an event loop; as `rollout` otherwise."""
-        command = _command(action, name, mode, candidate, share, reason, by)
-        return self._blocking("rollout", lambda: self._rollout(command, by))
+    rollout_sync = in_thread(rollout)
 
     async def aclose(self) -> None:
         """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
@@ -289,10 +257,6 @@ class Door(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _blocking(self, method: str, work: Work[_T]) -> _T:
-        _check_no_loop(f"{method}_sync", f"`await engine.{method}(…)`")
-        return self._home.run_blocking(work)
 
     @abstractmethod
     async def _begin(self) -> None:

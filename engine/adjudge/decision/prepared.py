@@ -10,7 +10,7 @@ import msgspec
 from msgspec import structs
 
 from adjudge.decision.fingerprint import fingerprint, fingerprints
-from adjudge.errors import NAME_SHOWN, RequestError, UnknownCall, did_you_mean
+from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import parts_of
@@ -218,10 +218,8 @@ def answered_before(
 ) -> dict[str, Signal]:
     """Return what the same providers said before, now for nothing; only those that may say more are asked again.
 
-    names: of all that are asked. now: aware. Raises UnknownCall for a late answer to what is not kept any more.
+    names: of all that are asked. now: aware.
     """
-    if kept is None and prepared.late is not None:
-        raise UnknownCall  # the decision that asked is so old that it answers nothing any more
     before, signals = kept.signals if kept is not None else {}, prepared.policy.typed.signals
     same = {name for name in names if name in before and before[name].provider == signals[name].provider}
     if (late := prepared.late) is not None:

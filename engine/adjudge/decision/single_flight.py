@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -46,14 +47,15 @@ class SingleFlight:
     _usual_s: float = 0.0
     _under_way: dict[str, _Flight] = field(default_factory=dict)
     _later: dict[asyncio.Future[None], str] = field(default_factory=dict)
+    _stopped: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many answers are under way."""
         return len(self._under_way)
 
     def has(self, merchant_biz_id: str) -> bool:
-        """Whether an answer for an id is under way."""
-        return merchant_biz_id in self._under_way
+        """Whether an answer for an id is under way, or none may begin just now."""
+        return merchant_biz_id in self._under_way or merchant_biz_id in self._stopped
 
     async def run(
         self,
@@ -69,6 +71,7 @@ class SingleFlight:
         Raises MerchantBizIdConflict where another fingerprint is under way, Overloaded where too much is, and whatever
         the work raises.
         """
+        await self._begins(key.merchant_biz_id)
         while (flight := self._under_way.get(key.merchant_biz_id)) is not None:
             if not key.has(flight.fingerprint):
                 raise conflict(key.merchant_biz_id)
@@ -108,6 +111,23 @@ class SingleFlight:
         finally:
             del self._later[begins]
             begins.set_result(None)  # who waits for this comes to know it once the work has begun, if it does
+
+    async def _begins(self, merchant_biz_id: str) -> None:
+        """Wait until an answer for an id may begin."""
+        while (stopped := self._stopped.get(merchant_biz_id)) is not None:
+            await stopped.wait()
+
+    @asynccontextmanager
+    async def stopped(self, merchant_biz_id: str) -> AsyncIterator[None]:
+        """Let no answer for an id be under way: those asked for by now are waited for, others begin afterwards."""
+        await self._begins(merchant_biz_id)
+        over = self._stopped[merchant_biz_id] = asyncio.Event()
+        try:
+            await self.wait_for(merchant_biz_id)
+            yield
+        finally:
+            del self._stopped[merchant_biz_id]
+            over.set()
 
     async def wait_for(self, merchant_biz_id: str) -> None:
         """Wait until the answers for an id that were asked for by now have ended."""

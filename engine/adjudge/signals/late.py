@@ -109,12 +109,27 @@ def says_same(one: Signal, other: Signal) -> bool:
     )
 
 
-def prepared_again(evidence: Evidence, earlier: Decision, policy: Policy, late: Signal) -> PreparedRequest:
-    """Return the request of a decision as it is decided again with a late answer, and nobody else asked.
+def unread(ticket: Ticket, policy: Policy, late: Signal) -> PreparedRequest:
+    """Return the request of a ticket, to be decided again with a late answer; what it said is yet to be read."""
+    return PreparedRequest(
+        request=Request(merchant_biz_id=ticket.merchant_biz_id, scene_code="unread"),
+        inputs={},
+        policy=policy,
+        key=RequestKey(ticket.merchant_biz_id, ticket.fingerprint),
+        anew=False,
+        problems=(),
+        supplied={},
+        of_request={},
+        late=late,
+    )
+
+
+def restored(prepared: PreparedRequest, evidence: Evidence, earlier: Decision) -> PreparedRequest:
+    """Return what was unread as its request was. evidence: of the decision that it is to supersede.
 
     Raises UnknownCall where a personal value of it was erased: what came later is none of anybody's business then.
     """
-    body = decision_of(parse(evidence.decision))
+    body, policy = decision_of(parse(evidence.decision)), prepared.policy
     inputs, lacking = restore_fields(body.inputs, "", body.personal, evidence.values.get)
     erased = [
         name
@@ -125,16 +140,12 @@ def prepared_again(evidence: Evidence, earlier: Decision, policy: Policy, late: 
         raise UnknownCall
     if policy.digest != body.policy_digest:  # another version answers by now; what it does not declare is left out
         inputs = {name: value for name, value in inputs.items() if name in _slots(policy)}
-    return PreparedRequest(
+    return structs.replace(
+        prepared,
         request=_request(body, inputs),
         inputs=inputs,
-        policy=policy,
-        key=RequestKey(body.merchant_biz_id, body.fingerprint),
-        anew=False,
         problems=earlier.problems,
-        supplied={},
         of_request={name: part for name, part in parts_of(body).items() if name in policy.typed.of_request},
-        late=late,
     )
 
 
