@@ -269,7 +269,7 @@ def test_flush_records_dropped_by_a_failing_sync_are_admitted_as_a_gap(tmp_path:
         log._committer.sync()
         for n in range(synced, synced + 3):
             log.write_blocking("decision", {"n": n})
-        disk.failing = frozenset({len(disk.calls) + 1})
+        disk.failing = frozenset({len(disk.calls) + 2})  # it is opened anew first
         log._committer.sync()
         assert log.gap == 3
         assert log.seq == synced
@@ -295,7 +295,7 @@ def test_flush_record_that_only_the_page_cache_still_had_is_admitted_as_a_gap(
         log._committer.sync()
         synced = (tmp_path / SEGMENT).stat().st_size
         log.write_blocking("decision", {"n": 2})
-        disk.failing = frozenset({len(disk.calls) + 1})
+        disk.failing = frozenset({len(disk.calls) + 2})  # it is opened anew first
         log._committer.sync()
         assert log.gap == 1
         log.write_blocking("decision", {"n": 3})
@@ -315,7 +315,7 @@ def test_flush_synced_records_gone_after_a_failing_sync_stop_the_writer(tmp_path
         log._committer.sync()
     log.write_blocking("decision", {"n": 2})
     disk.synced_sizes = dict.fromkeys(disk.synced_sizes, 10)
-    disk.failing = frozenset({len(disk.calls) + 1})
+    disk.failing = frozenset({len(disk.calls) + 2})  # it is opened anew first
     with capture_logs():
         log._committer.sync()
         with pytest.raises(AuditBroken, match="was written and is gone"):
