@@ -478,12 +478,15 @@ export class Client extends Exchange {
    * @param options.rule A rule that is true.
    * @param options.reason A code of the rules that decided.
    * @param options.missing A field or signal that was unknown and would have been needed.
+   * @param options.tag A tag of a rule that is true.
+   * @param options.waiver A rule that was in doubt, and that the policy let pass.
+   * @param options.unknown A signal that was wanted and did not answer.
    * @param options.since When it was decided, at the earliest.
    * @param options.until Before when it was decided.
    * @param options.limit Decisions on a page; 50 unless given.
    * @param options.cursor The `next` of the page before, of the same search.
    */
-  search(options?: AskOptions & { merchant_biz_id?: string; outcome?: Outcome; policy?: string; rule?: string; reason?: string; missing?: string; since?: string; until?: string; limit?: number; cursor?: string }): Promise<Decisions>;
+  search(options?: AskOptions & { merchant_biz_id?: string; outcome?: Outcome; policy?: string; rule?: string; reason?: string; missing?: string; tag?: string; waiver?: string; unknown?: string; since?: string; until?: string; limit?: number; cursor?: string }): Promise<Decisions>;
 
   /**
    * Find the decision of an id.

@@ -25,7 +25,7 @@ export class Client extends Exchange {
         method: "GET",
         path: "/v1/decisions",
         gives: [200],
-        query: { merchant_biz_id: options.merchant_biz_id, outcome: options.outcome, policy: options.policy, rule: options.rule, reason: options.reason, missing: options.missing, since: options.since, until: options.until, limit: options.limit, cursor: options.cursor },
+        query: { merchant_biz_id: options.merchant_biz_id, outcome: options.outcome, policy: options.policy, rule: options.rule, reason: options.reason, missing: options.missing, tag: options.tag, waiver: options.waiver, unknown: options.unknown, since: options.since, until: options.until, limit: options.limit, cursor: options.cursor },
         isRepeatable: true,
       },
       options,

@@ -453,8 +453,10 @@ SEARCH_TEXT_MAX_CHARS = 512
 class DecisionQuery:
     """Which decisions are wanted; what is left out does not matter. Raises RequestError.
 
-    outcome: of the decision, which is not the verdict's where it was drawn for review. rule: matched. reason: a reason
-    code. missing: a field or signal that was unknown and mattered, such as `device.score`.
+    outcome: of the decision, which is not the verdict's where it was drawn for review. rule: matched. tag: of a rule
+    that matched, in the policy that decided. reason: a reason code. missing: a field or signal that was unknown and
+    mattered, such as `device.score`. unknown: a signal that was wanted and did not answer, whether it mattered or not.
+    waiver: what a waiver let pass, as `Verdict.waived` names it.
     since, until: of when it was decided, aware; the first included, the second not. limit: decisions on a page.
     """
 
@@ -464,6 +466,9 @@ class DecisionQuery:
     rule: str | None = None
     reason: str | None = None
     missing: str | None = None
+    tag: str | None = None
+    waiver: str | None = None
+    unknown: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     limit: int = SEARCH_LIMIT
@@ -476,7 +481,7 @@ class DecisionQuery:
                 object.__setattr__(self, "outcome", Outcome(self.outcome))  # a text will do
             except ValueError:
                 raise RequestError("must be pass, review or reject", where="outcome") from None
-        for name in ("policy", "rule", "reason", "missing"):
+        for name in ("policy", "rule", "reason", "missing", "tag", "waiver", "unknown"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, str) and 0 < len(value) <= SEARCH_TEXT_MAX_CHARS):
                 raise RequestError(f"must be a text of 1 to {SEARCH_TEXT_MAX_CHARS} characters", where=name)

@@ -28,7 +28,7 @@ policy: paid
 inputs: {country: string, email: {type: string, personal: true}}
 signals: {face: {provider: acme.face}}
 rules:
-  - {id: forged, when: face.score >= 0.9, then: reject}
+  - {id: forged, when: face.score >= 0.9, then: reject, reason: FORGED, tags: [face, fraud]}
   - {id: quiet, when: "false", then: review}
   - {id: abroad, when: country != "SG", then: review, when_unknown: pass}
 """
@@ -73,6 +73,9 @@ def ids(found: list[dict[str, str]]) -> str:
     [
         ("", "123452"), ("--outcome reject", "2"), ("--outcome review", "34"), ("--rule forged", "234"),
         ("--rule abroad", "35"), ("--rule forged --outcome reject", "2"), ("--waived", "5"), ("--unknown face", "34"),
+        ("--tag fraud", "2"), ("--tag fraud --outcome review", ""), ("--reason FORGED", "24"),
+        ("--waiver abroad", "5"), ("--waiver forged", ""), ("--missing face", "34"), ("--missing country", "5"),
+        ("--policy paid --tag face", "2"),
         ("--unknown face --outcome pass", ""), ("--status supersedes", "2"), ("--policy paid", "123452"),
         ("--kind label", ""), ("--kind decision --status fresh", "12345"),
         ("--since 2026-01-16", "3452"), ("--until 2026-01-15", "12"), ("--since 2026-01-16 --until 2026-01-16", "34"),
@@ -95,6 +98,10 @@ def test_filters_select(run: Any, paid: Path, filters: str, expected: str) -> No
         ("--unknown fase", "no decision of this log has the signal `fase`; did you mean `face`?"),
         ("--policy payed", "no decision of this log has the policy `payed`; did you mean `paid`?"),
         ("--rule forgd", "no decision of this log has the rule `forgd`; did you mean `forged`?"),
+        ("--waiver forgd", "has the rule `forgd`"),
+        ("--reason FORGD", "has the reason `FORGD`; did you mean `FORGED`?"),
+        ("--tag frad", "has the tag `frad`; did you mean `fraud`?"),
+        ("--missing fase", "has the field or signal `fase`"),
         ("--rule threshold:face.scor:review", "no decision of this log has the rule"),
         ("--since 2026-01-17 --until 2026-01-16", "--until is not after --since"),
         ("--since yesterday", "is not a time such as 2026-03-01"), ("--since 2026-02-30", "is not a time such as"),

@@ -120,6 +120,9 @@ def test_cursor_is_of_one_search_and_never_guessed_at() -> None:
         ({"rule": "x" * 513}, "rule"),
         ({"reason": 3}, "reason"),
         ({"missing": b"x"}, "missing"),
+        ({"tag": ""}, "tag"),
+        ({"waiver": "x" * 513}, "waiver"),
+        ({"unknown": 1}, "unknown"),
         ({"since": datetime(2026, 1, 1)}, "since"),  # which is the mistake
         ({"until": "2026-01-01"}, "until"),
         ({"limit": 0}, "limit"),

@@ -11,7 +11,8 @@ from adjudge.model import SEARCH_LIMIT, DecisionQuery, Outcome
 from adjudge.patterns import late
 from adjudge.values.literals import format_timestamp, parse_timestamp
 
-PARAMETERS = ("merchant_biz_id", "outcome", "policy", "rule", "reason", "missing", "since", "until", "limit")
+_TEXTS = ("merchant_biz_id", "policy", "rule", "reason", "missing", "tag", "waiver", "unknown")
+PARAMETERS = (*_TEXTS, "outcome", "since", "until", "limit")
 _LIMIT = late(r"[1-9][0-9]{0,4}")
 
 
@@ -27,12 +28,8 @@ def decode_query(given: Mapping[str, str]) -> DecisionQuery:
     if not _LIMIT.fullmatch(limit):
         raise RequestError("must be a whole number above 0", where="limit")
     return DecisionQuery(
-        merchant_biz_id=given.get("merchant_biz_id"),
+        **{name: given.get(name) for name in _TEXTS},
         outcome=cast(Outcome | None, given.get("outcome")),  # which DecisionQuery looks at
-        policy=given.get("policy"),
-        rule=given.get("rule"),
-        reason=given.get("reason"),
-        missing=given.get("missing"),
         since=_time(given, "since"),
         until=_time(given, "until"),
         limit=int(limit),

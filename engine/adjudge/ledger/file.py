@@ -177,6 +177,9 @@ class FileLedger(LocalLedger):
             return None
         return record.line, self._index.policy(decision_of(record).policy_digest, before=record.seq)
 
+    def _policy_of(self, digest: str) -> bytes | None:
+        return self._index.policy(digest, before=2**63)
+
     def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
         return self._index.lines(before, query.merchant_biz_id, since=query.since, until=query.until)
 

@@ -19,7 +19,8 @@ from adjudge.audit.signing import (
 from adjudge.ledger.claims import conflict, no_such_decision
 from adjudge.ledger.named import check_named, named_record, overtaken
 from adjudge.ledger.restoring import all_commitments_of, commitments_of, decision_of, with_values
-from adjudge.ledger.searching import Gathering, whole
+from adjudge.ledger.searching import Gathering, glance, whole
+from adjudge.ledger.tags import Tags, recorded_tags
 
 __all__ = [
     "CHECKPOINT",
@@ -35,6 +36,7 @@ __all__ = [
     "MalformedLine",
     "Proof",
     "Record",
+    "Tags",
     "Witness",
     "all_commitments_of",
     "canonical",
@@ -46,6 +48,7 @@ __all__ = [
     "encode",
     "encode_body",
     "following",
+    "glance",
     "mac_key_from_environment",
     "mac_key_from_file",
     "named_record",
@@ -53,6 +56,7 @@ __all__ = [
     "no_such_decision",
     "overtaken",
     "parse",
+    "recorded_tags",
     "restore_decision",
     "seal",
     "signer_from_environment",

@@ -23,6 +23,7 @@ from adjudge.ledger.front import Front
 from adjudge.ledger.named import Named, check_named
 from adjudge.ledger.restoring import all_commitments_of, commitments_of, decision_of, with_values
 from adjudge.ledger.searching import SEARCHED_WITHIN_S, Gathering, place_in
+from adjudge.ledger.tags import KnownTags
 from adjudge.model import Decision
 from adjudge.plugin import (
     Body,
@@ -71,6 +72,7 @@ class LocalLedger(ABC):
         self._calls = OpenCalls()
         self._front = Front(front_bytes)
         self._named = Named()
+        self._tags = KnownTags(self._policy_of)
         self._noting = asyncio.Lock()
 
     def figures(self) -> LedgerFigures:
@@ -184,7 +186,7 @@ class LocalLedger(ABC):
 
     async def search(self, query: DecisionQuery, after: str | None) -> DecisionPage:
         """Return decisions, newest first; see `SearchableLedger`."""
-        lines, gathering = self._newest_first(query, place_in(after)), Gathering[int](query)
+        lines, gathering = self._newest_first(query, place_in(after)), Gathering[int](query, self._tags)
 
         def work() -> tuple[bool, list[DecisionBody | None]]:
             is_over = gathering.has_all_of(lines)
@@ -223,6 +225,10 @@ class LocalLedger(ABC):
     @abstractmethod
     def _lines_of(self, decision_id: str) -> tuple[bytes, bytes | None] | None:
         """Return the record of a decision and that of its policy, if it is kept; in a thread."""
+
+    @abstractmethod
+    def _policy_of(self, digest: str) -> bytes | None:
+        """Return the record of a policy, if it is kept; in a thread."""
 
     @abstractmethod
     def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:

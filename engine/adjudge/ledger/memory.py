@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
 from adjudge.errors import AuditUnavailable
 from adjudge.ledger.local import LocalLedger
@@ -18,6 +18,9 @@ from adjudge.plugin import Body, DecisionQuery, Receipt
 
 _LOOSE = 10_000
 """Ids beyond twice those in the front whose personal values may be kept: some are being decided."""
+
+_POLICIES = 100
+"""Policies whose newest records are kept."""
 
 
 class MemoryLedger(LocalLedger):
@@ -35,6 +38,7 @@ class MemoryLedger(LocalLedger):
         self._seq, self._hash = 0, FIRST_PREV
         self._personal: dict[str, dict[str, object]] = {}
         self._records: MemoryRecords | None = None
+        self._policies: dict[str, bytes] = {}
 
     async def open(self) -> None:
         """Do nothing: there is nothing to wait for."""
@@ -49,6 +53,11 @@ class MemoryLedger(LocalLedger):
         """Chain a record, and keep it for readers alone."""
         line, self._hash = encode(kind, self._seq + 1, self._hash, encode_body(body))
         self._seq += 1
+        if isinstance(body, PolicyBody):
+            self._policies.pop(body.digest, None)
+            self._policies[body.digest] = line
+            if len(self._policies) > _POLICIES:
+                del self._policies[next(iter(self._policies))]
         if self._records is not None:
             self._records.add(kind, self._seq, self._hash.decode(), line)
         return Receipt(seq=self._seq, hash=self._hash.decode(), line=line)
@@ -81,6 +90,9 @@ class MemoryLedger(LocalLedger):
         sought = f'"decision_id":"{decision_id}"'.encode()
         found = (line for line in [*self._front.values()] if sought in line)
         return next(((line, None) for line in found if decision_of(parse(line)).decision_id == decision_id), None)
+
+    def _policy_of(self, digest: str) -> bytes | None:
+        return self._policies.get(digest)
 
     def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
         kept = [*self._front.values()]  # before a thread goes through them

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from math import inf
 from pathlib import Path
@@ -13,7 +13,8 @@ import msgspec
 from adjudge.audit.file import segment_begun
 from adjudge.audit.record import MalformedLine, Record, parse
 from adjudge.errors import AuditBroken
-from adjudge.model import Outcome
+from adjudge.ledger.tags import Tags
+from adjudge.model import Outcome, SignalStatus
 from adjudge.patterns import late
 from adjudge.plugin import DecisionQuery, bad_cursor
 
@@ -30,6 +31,8 @@ _HEAD = 200
 """Bytes within which a record says its kind: numbers and a hash stand before it."""
 
 _P = TypeVar("_P")
+TagsOf = Callable[[str], Tags]
+"""Return the tags of a policy's rules, by its digest."""
 
 
 class _Verdict(msgspec.Struct, gc=False):
@@ -37,20 +40,37 @@ class _Verdict(msgspec.Struct, gc=False):
     matched: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    waived: tuple[str, ...] = ()
 
 
 class _Sampled(msgspec.Struct, gc=False):
     then: Outcome
 
 
-class _Glance(msgspec.Struct, gc=False):
+class _Answer(msgspec.Struct, gc=False):
+    status: SignalStatus
+
+
+class Glance(msgspec.Struct, gc=False):
     """What of a decision's record can be asked for; the rest is skipped."""
 
     merchant_biz_id: str
     policy: str
+    policy_digest: str
     at: datetime
     verdict: _Verdict
+    signals: dict[str, _Answer]
     sampled: _Sampled | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """What was to happen, as `DecisionBody.outcome`."""
+        return self.verdict.outcome if self.sampled is None else self.sampled.then
+
+    @property
+    def unknown(self) -> list[str]:
+        """The signals that were wanted and did not answer."""
+        return [name for name, signal in self.signals.items() if signal.status not in _ANSWERED]
 
 
 def place_in(after: str | None) -> int:
@@ -62,28 +82,45 @@ def place_in(after: str | None) -> int:
     return int(after)
 
 
-_glance = msgspec.json.Decoder(_Glance).decode
+_ANSWERED = (SignalStatus.OK, SignalStatus.SKIPPED)
+"""A signal that was skipped was not wanted: nothing hung on it any more."""
+_glance = msgspec.json.Decoder(Glance).decode
 
 
-def is_wanted(query: DecisionQuery, line: bytes) -> bool:
-    """Whether a record is of a decision that a query asks for. Raises AuditBroken where it cannot be read."""
+def glance(line: bytes) -> Glance | None:
+    """Return what a decision's record can be asked for; None of another. Raises AuditBroken where it cannot be read."""
     if _KIND not in line[:_HEAD]:
-        return False
+        return None
     try:
-        found = _glance(line)
+        return _glance(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise AuditBroken("the record of a decision cannot be read; `adjudge audit verify` says which") from None
-    verdict, then = found.verdict, found.sampled
+
+
+def is_wanted(query: DecisionQuery, line: bytes, tags: TagsOf) -> bool:
+    """Whether a record is of a decision that a query asks for. Raises AuditBroken where it cannot be read."""
+    found = glance(line)
+    if found is None:
+        return False
+    verdict = found.verdict
     return (
         query.merchant_biz_id in (None, found.merchant_biz_id)
-        and query.outcome in (None, verdict.outcome if then is None else then.then)
+        and query.outcome in (None, found.outcome)
         and query.policy in (None, found.policy)
         and (query.since is None or query.since <= found.at)
         and (query.until is None or found.at < query.until)
         and (query.rule is None or query.rule in verdict.matched)
         and (query.reason is None or query.reason in verdict.reasons)
         and (query.missing is None or query.missing in verdict.missing)
+        and (query.waiver is None or query.waiver in verdict.waived)
+        and (query.unknown is None or query.unknown in found.unknown)
+        and (query.tag is None or _has_tag(query.tag, verdict.matched, found.policy_digest, tags))
     )
+
+
+def _has_tag(tag: str, matched: tuple[str, ...], digest: str, tags: TagsOf) -> bool:
+    """Whether one of the rules that matched has a tag; a policy is looked for only where there is one."""
+    return bool(matched) and not tags(digest).get(tag, frozenset()).isdisjoint(matched)
 
 
 def whole(line: bytes) -> Record:
@@ -97,9 +134,11 @@ def whole(line: bytes) -> Record:
 class Gathering(Generic[_P]):
     """A page while it is gathered. found: wanted records, newest first. last: the place of the last one looked at."""
 
-    def __init__(self, query: DecisionQuery) -> None:
+    def __init__(self, query: DecisionQuery, tags: TagsOf) -> None:
+        """tags: as `TagsOf` gives them; it may raise what `is_full_with` then raises."""
         self.found: list[tuple[_P, bytes]] = []
         self.last: _P | None = None
+        self._tags = tags
         self._query, self._looked, self._looked_bytes, self._taken_bytes = query, 0, 0, 0
 
     def is_full_with(self, place: _P, line: bytes) -> bool:
@@ -107,7 +146,7 @@ class Gathering(Generic[_P]):
         self.last = place
         self._looked += 1
         self._looked_bytes += len(line)
-        if is_wanted(self._query, line):
+        if is_wanted(self._query, line, self._tags):
             self.found.append((place, line))
             self._taken_bytes += len(line)
         return (

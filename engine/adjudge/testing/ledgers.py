@@ -64,7 +64,7 @@ _POLICY = """
 {policy_language: 1, policy: contract, when_unknown: review,
  inputs: {email: {type: string, personal: true}},
  signals: {device: {fields: {score: int, owner: {type: string, personal: true}}}},
- rules: [{id: risky, when: device.score > 70, then: review}]}
+ rules: [{id: risky, when: device.score > 70, then: review, tags: [aml]}]}
 """
 
 
@@ -546,14 +546,20 @@ class LedgerContract:
                     reasons=("risky",), missing=("device.score",)),
             Verdict(outcome=Outcome.REJECT, lower=Outcome.REJECT, upper=Outcome.REJECT, matched=("risky",),
                     reasons=("RISK",)),
-            Verdict(outcome=Outcome.PASS, lower=Outcome.PASS, upper=Outcome.PASS),
+            Verdict(outcome=Outcome.PASS, lower=Outcome.PASS, upper=Outcome.REVIEW, waived=("risky",)),
         ]  # fmt: skip
+        statuses: list[dict[str, SignalStatus]] = [
+            {"device": SignalStatus.TIMEOUT, "other": SignalStatus.SKIPPED},
+            {"device": SignalStatus.OK},
+            {"device": SignalStatus.SKIPPED, "other": SignalStatus.ERROR},
+        ]
 
         async def add(ledger: DecisionLedger, n: int) -> Decision:
             claim = await _claimed(ledger, f"{n:032}")
             await ledger.begin_call(claim, call_of(claim, call_id=f"{n:032}"))  # records that are no decisions
             at, verdict = begun + timedelta(seconds=n), verdicts[n % 3]
-            return await _decide(ledger, claim, decision_id=f"{n:032x}", at=at, verdict=verdict)
+            signals = {name: Signal(name=name, status=status) for name, status in statuses[n % 3].items()}
+            return await _decide(ledger, claim, decision_id=f"{n:032x}", at=at, verdict=verdict, signals=signals)
 
         async def work(ledger: DecisionLedger) -> None:
             if not isinstance(ledger, SearchableLedger):
@@ -572,6 +578,7 @@ class LedgerContract:
                         made.append("")
                 return found
 
+            await ledger.record("policy", policy_body(_policy(), {}, "1.0", datetime.now(UTC)))
             made = [(await add(ledger, n)).decision_id for n in range(9)]
             newest = made[::-1]
             assert await all_of() == newest
@@ -587,6 +594,12 @@ class LedgerContract:
             assert await all_of(missing="device.score", until=within) == [
                 one for one in newest if int(one, 16) % 3 == 0
             ]
+            assert await all_of(tag="aml", until=within) == await all_of(rule="risky", until=within)
+            assert await all_of(tag="aml", outcome=Outcome.PASS) == [] == await all_of(tag="risky")
+            assert await all_of(waiver="risky", until=within) == [one for one in newest if int(one, 16) % 3 == 2]
+            assert await all_of(waiver="another") == [] == await all_of(unknown="another")
+            assert await all_of(unknown="device", until=within) == [one for one in newest if int(one, 16) % 3 == 0]
+            assert await all_of(unknown="other", until=within) == await all_of(outcome="pass", until=within)
             assert await all_of(since=begun + timedelta(seconds=3), until=begun + timedelta(seconds=5)) == newest[4:6]
             assert await all_of(merchant_biz_id=f"{4:032}") == [f"{4:032x}"]
             assert await all_of(merchant_biz_id=f"{4:032}", outcome=Outcome.PASS) == []

@@ -16,6 +16,7 @@ from msgspec import structs
 from adjudge.ledger.kit import (
     Checkpoints,
     Proof,
+    Tags,
     Witness,
     all_commitments_of,
     check_named,
@@ -52,7 +53,7 @@ from adjudge_plugins.postgres.migrate import applied, require_tables
 from adjudge_plugins.postgres.named import LEASE_S, newest, noted, write_next
 from adjudge_plugins.postgres.personal import erase, named_in, revealed, sealed
 from adjudge_plugins.postgres.records import PostgresRecords
-from adjudge_plugins.postgres.searching import look
+from adjudge_plugins.postgres.searching import POLICY, look
 from adjudge_plugins.postgres.session import Session
 from adjudge_plugins.postgres.writer import Wanted, Writer, quota_text
 
@@ -68,10 +69,6 @@ _OTHERS = (
     " where r.merchant_biz_id = %s and r.kind = 'decision' and a.decision_id = %s and r.decision_id <> a.decision_id"
 )
 _DECISION = "select r.line, r.recorded_at from adjudge.records r where r.decision_id = %s and r.kind = 'decision'"
-_POLICY = (
-    "select r.line from adjudge.records r where r.kind = 'policy' and r.recorded_at <= %s"
-    " and position(%s::bytea in r.line) > 0 order by r.recorded_at desc limit 1"
-)
 _CONFIRMED = "select 1 from adjudge.labels where decision_id = %s and merchant_biz_id = %s and confirms"
 _HELD = (
     "select token, extract(epoch from until - clock_timestamp()) from adjudge.claims"
@@ -112,6 +109,7 @@ class PostgresLedger:
         self._claiming: Claiming | None = None
         self._over: set[str] = set()  # holders of claims that ended with a decision, and need not be given back
         self._known: dict[str, None] = {}  # ids that are not new, the newest last
+        self._tags: dict[str, Tags] = {}  # of policies, by digest
         self._questions = count(1)
         self._writer = Writer(dsn, checkpoints, anchors, answer_for_s=answer_for_s)
         self._session = Session(dsn)
@@ -307,7 +305,7 @@ class PostgresLedger:
 
     async def search(self, query: DecisionQuery, after: str | None) -> DecisionPage:
         """Return decisions in the order in which the database took them, newest first; see `SearchableLedger`."""
-        found = await look(self._asked, query, after)
+        found = await look(self._asked, query, after, self._tags)
         decisions = [await self._decision_of(line, is_confirmed, of=None) for line, is_confirmed in found.lines]
         return DecisionPage(decisions=tuple(decisions), next=found.next)
 
@@ -317,7 +315,7 @@ class PostgresLedger:
             body = body_of(line, decision_id)
             await self._require_proof(line, body.merchant_biz_id, f"the decision of {body.merchant_biz_id}")
             sought = f'"digest":"{body.policy_digest}"'.encode()
-            policies = await self._asked.rows(_POLICY, (recorded_at, sought))
+            policies = await self._asked.rows(POLICY, (recorded_at, sought))
             confirmed = await self._asked.rows(_CONFIRMED, (body.decision_id, body.merchant_biz_id))
             return Evidence(
                 decision=line,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from adjudge.ledger.kit import Gathering, decision_of, whole
+from adjudge.ledger.kit import Gathering, Tags, decision_of, glance, recorded_tags, whole
 from adjudge.plugin import DecisionQuery, bad_cursor
 from adjudge_plugins.postgres.database import Connections
 
@@ -24,6 +24,10 @@ _SEARCH = (
 )
 _OF_ONE = " and r.merchant_biz_id = %s"
 _ORDER = " order by r.recorded_at desc, r.writer desc, r.seq desc limit %s"
+POLICY = (
+    "select r.line from adjudge.records r where r.kind = 'policy' and r.recorded_at <= %s"
+    " and position(%s::bytea in r.line) > 0 order by r.recorded_at desc limit 1"
+)
 _CONFIRMED = "select decision_id, merchant_biz_id from adjudge.labels where confirms and decision_id = any(%s)"
 
 
@@ -34,14 +38,23 @@ class Looked:
         self.lines, self.next = lines, next
 
 
-async def look(asked: Connections, query: DecisionQuery, after: str | None) -> Looked:
-    """Look for the next page of a query. Raises RequestError, AuditUnavailable and AuditBroken."""
-    gathering, place, is_over = Gathering[Place](query), _place_in(after), False
+async def look(asked: Connections, query: DecisionQuery, after: str | None, known: dict[str, Tags]) -> Looked:
+    """Look for the next page of a query. known: the tags of policies by digest, which is added to.
+
+    Raises RequestError, AuditUnavailable and AuditBroken.
+    """
+
+    def tags(digest: str) -> Tags:
+        return known[digest] if digest in known else recorded_tags(digest, None)
+
+    gathering, place, is_over = Gathering[Place](query, tags), _place_in(after), False
     since = query.since - _APART if query.since is not None and query.since > _FIRST + _APART else _FIRST
     until = query.until + _APART if query.until is not None and query.until < _LAST - _APART else _LAST
     whose, of = ("", ()) if query.merchant_biz_id is None else (_OF_ONE, (query.merchant_biz_id,))
     while not is_over:
         rows = await asked.rows(_SEARCH + whose + _ORDER, (*place, since, until, *of, _BATCH))
+        if query.tag is not None:
+            await _learn(asked, [line for *_, line in rows], known)
         for recorded_at, writer, seq, line in rows:
             place = (recorded_at, writer, seq)
             if is_over := gathering.is_full_with(place, line):
@@ -58,6 +71,15 @@ async def look(asked: Connections, query: DecisionQuery, after: str | None) -> L
         ],
         _text_of(place) if is_over else None,
     )
+
+
+async def _learn(asked: Connections, lines: Sequence[bytes], known: dict[str, Tags]) -> None:
+    """Read the policies by which decisions were made, for the tags of their rules."""
+    for one in filter(None, map(glance, lines)):
+        if one.policy_digest not in known and one.verdict.matched:
+            rows = await asked.rows(POLICY, (_LAST, f'"digest":"{one.policy_digest}"'.encode()))
+            for (line,) in rows:
+                known[one.policy_digest] = recorded_tags(one.policy_digest, line)
 
 
 def _text_of(place: Place) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
 from adjudge.audit.kinds import KINDS
 from adjudge.errors import did_you_mean
+from adjudge.ledger.tags import Tags, recorded_tags, tags_in
 from adjudge.model import OUTCOMES, DecisionStatus, SignalStatus
 from adjudge.plugin import Function
 from adjudge.policy.slices import ALL, Slice
@@ -28,7 +29,8 @@ class Selection:
     """What is asked for; all of it must hold. Times and kinds are said of every record, all else of decisions alone.
 
     wanted: which decisions, and between which times; slice: says so of each. unknown: a signal that was wanted and did
-    not answer. waived: where doubt was. reveal: of personal values. functions: of plugins.
+    not answer. missing: what was unknown and would have been needed. waived: where doubt was; waiver: of what. tag: of
+    a rule that matched. reveal: of personal values. functions: of plugins.
     """
 
     wanted: Slice = ALL
@@ -42,10 +44,17 @@ class Selection:
     status: str | None = None
     waived: bool = False
     unknown: str | None = None
+    reason: str | None = None
+    tag: str | None = None
+    missing: str | None = None
+    waiver: str | None = None
     _signals: set[str] = field(default_factory=set)
     _policies: set[str] = field(default_factory=set)
     _rules: set[str] = field(default_factory=set)
     _texts: set[str] = field(default_factory=set)
+    _reasons: set[str] = field(default_factory=set)
+    _missing: set[str] = field(default_factory=set)
+    _tags: dict[str, Tags] = field(default_factory=dict)
     _bodies: dict[str, PolicyBody] = field(default_factory=dict)
 
     @property
@@ -58,8 +67,12 @@ class Selection:
         return (
             self.waived
             or self.wanted.where is not None
-            or any((self.outcome, self.rule, self.policy, self.status, self.unknown))
+            or any((self.outcome, self.policy, self.status, self.unknown, self.missing, self._of_rules))
         )
+
+    @property
+    def _of_rules(self) -> bool:
+        return any((self.rule, self.reason, self.tag, self.waiver))
 
     def has(self, kind: str, body: msgspec.Struct | None) -> bool:
         """Whether a record is wanted. body: None of a kind that this version does not know."""
@@ -67,10 +80,14 @@ class Selection:
             self._signals.update(body.signals)
             self._policies.update((body.policy, body.policy_digest))
             self._rules.update(body.verdict.matched, body.verdict.unresolved, body.verdict.waived)
+            self._reasons.update(body.verdict.reasons)
+            self._missing.update(body.verdict.missing)
         elif isinstance(body, PolicyBody):
             self._policies.update((body.policy, body.digest))
             self._texts.add(body.text)
             self._bodies[body.digest] = body
+            if self.tag is not None:
+                self._tags[body.digest] = tags_in(body)
             if self.slice is not None:
                 self.slice.learn(body)
         if self.kinds and kind not in self.kinds:
@@ -79,8 +96,8 @@ class Selection:
             return False
         if not self._is_of_decisions:
             return True
-        if isinstance(body, PolicyBody) and not any((self.outcome, self.rule, self.status, self.wanted.where)):
-            return self.policy is not None and not self.waived and not self.unknown and self._is_policy(
+        if isinstance(body, PolicyBody) and not any((self.outcome, self.status, self.wanted.where, self._of_rules)):
+            return self.policy is not None and not any((self.waived, self.unknown, self.missing)) and self._is_policy(
                 body.policy, body.digest)  # fmt: skip
         return isinstance(body, DecisionBody) and self._has(body)
 
@@ -96,10 +113,25 @@ class Selection:
             return False
         if self.waived and not verdict.waived:
             return False
+        if self.reason is not None and self.reason not in verdict.reasons:
+            return False
+        if self.missing is not None and self.missing not in verdict.missing:
+            return False
+        if self.waiver is not None and self.waiver not in verdict.waived:
+            return False
+        if self.tag is not None and not self._has_tag(body, self.tag):
+            return False
         signal = body.signals.get(self.unknown) if self.unknown is not None else None
         if self.unknown is not None and (signal is None or signal.status in _ANSWERED):
             return False
         return self.wanted.where is None or (self.slice is not None and self.slice.takes(body, self.given(body)))
+
+    def _has_tag(self, body: DecisionBody, tag: str) -> bool:
+        if not body.verdict.matched:
+            return False
+        if body.policy_digest not in self._tags:
+            self._tags[body.policy_digest] = recorded_tags(body.policy_digest, None)
+        return not self._tags[body.policy_digest].get(tag, frozenset()).isdisjoint(body.verdict.matched)
 
     def given(self, body: DecisionBody) -> Mapping[str, object]:
         """Return what was known to a decision, as far as it is known still."""
@@ -119,8 +151,15 @@ class Selection:
             _refuse("signal", self.unknown, self._signals)
         if self.policy is not None and not any(self._is_policy(one, one) for one in self._policies):
             _refuse("policy", self.policy, {name for name in self._policies if not _HEX.fullmatch(name)})
-        if self.rule is not None and self.rule not in self._rules and not self._is_in_a_policy(self.rule):
-            _refuse("rule", self.rule, self._rules)
+        for rule in filter(None, (self.rule, self.waiver)):
+            if rule not in self._rules and not self._is_in_a_policy(rule):
+                _refuse("rule", rule, self._rules)
+        if self.reason is not None and self.reason not in self._reasons and not self._is_in_a_policy(self.reason):
+            _refuse("reason", self.reason, self._reasons)
+        if self.missing is not None and self.missing not in self._missing and not self._is_in_a_policy(self.missing):
+            _refuse("field or signal", self.missing, self._missing)
+        if self.tag is not None and not any(self.tag in tags for tags in self._tags.values()):
+            _refuse("tag", self.tag, {tag for tags in self._tags.values() for tag in tags})
 
     def _is_in_a_policy(self, rule: str) -> bool:
         """Whether a recorded policy may have a rule of this name, which then never mattered to a decision."""
@@ -145,10 +184,14 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      " given again."),
         click.option("--outcome", type=click.Choice([one.value for one in OUTCOMES]), help="Decisions with it."),
         click.option("--rule", metavar="ID", help="Decisions in which this rule held, was in doubt, or was waived."),
+        click.option("--tag", metavar="TAG", help="Decisions in which a rule with this tag held."),
+        click.option("--reason", metavar="CODE", help="Decisions with this reason."),
         click.option("--policy", metavar="NAME", help="Decisions by it, and its own records; or by its digest."),
         click.option("--status", type=click.Choice([one for one in get_args(DecisionStatus) if one != "duplicate"]),
                      help="Decisions that were made anew, or in place of another."),
         click.option("--waived", is_flag=True, help="Decisions in which the policy waived a doubt."),
+        click.option("--waiver", metavar="ID", help="Decisions in which it waived a doubt about this rule."),
+        click.option("--missing", metavar="FIELD", help="Decisions that lacked this field or signal, and needed it."),
         click.option("--unknown", metavar="SIGNAL", help="Decisions for which this signal was wanted and did not"
                      " answer."),
     )  # fmt: skip
