@@ -191,6 +191,20 @@ def lines_back(
             raise AuditUnavailable(f"{file}: {error.strerror or error}") from error
 
 
+def lines_within(file: Path, begin: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """Read the lines between two bytes of a segment backwards, each with where it begins. Nothing is verified.
+
+    Raises AuditBroken and OSError.
+    """
+    if begin >= end:
+        return
+    with file.open("rb", buffering=0) as opened:
+        for start, line in _back(opened, end):
+            if start < begin:
+                return
+            yield start, line
+
+
 def _back(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes]]:
     """Yield the lines of a file that end before a byte, the last one first, each with where it begins."""
     begin, rest = end, b""

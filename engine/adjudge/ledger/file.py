@@ -15,6 +15,7 @@ from adjudge.audit.trail import AuditTrail
 from adjudge.errors import AuditUnavailable
 from adjudge.ledger.checking import require_writable
 from adjudge.ledger.claims import no_such_decision
+from adjudge.ledger.facets import Facets
 from adjudge.ledger.index import Index
 from adjudge.ledger.index_lines import decision_text, label_text
 from adjudge.ledger.local import LocalLedger
@@ -45,6 +46,8 @@ class FileLedger(LocalLedger):
         self._calls = self._index.calls
         self._named = Named(self._index.named())
         trail.log.on_lines = self._index.note
+        index = self._index
+        self._facets = Facets(trail.log.directory, lambda: index.noted, lambda: index.losses)
 
     async def open(self) -> None:
         """Do nothing: trail and index were opened with the ledger, which tells early what is wrong."""
@@ -117,6 +120,7 @@ class FileLedger(LocalLedger):
         try:
             await self._trail.aclose()
         finally:
+            self._facets.close()
             self._index.close()
 
     def close(self) -> None:
@@ -124,6 +128,7 @@ class FileLedger(LocalLedger):
         try:
             self._trail.close()
         finally:
+            self._facets.close()
             self._index.close()
 
     async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
@@ -181,6 +186,8 @@ class FileLedger(LocalLedger):
         return self._index.policy(digest, before=2**63)
 
     def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
+        if query.merchant_biz_id is None:
+            return self._facets.lines(query, before, self._tags)
         return self._index.lines(before, query.merchant_biz_id, since=query.since, until=query.until)
 
     def _checked(self, place: int, line: bytes) -> DecisionBody | None:

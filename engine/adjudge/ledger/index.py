@@ -34,6 +34,7 @@ from adjudge.ledger.index_file import (
     IndexFile,
     Position,
     StaleIndex,
+    is_spoilt,
     key_of,
     made,
     place_of,
@@ -95,6 +96,7 @@ class Index:
         self._taken = 0  # up to where lines were taken in
         self._noted = 0  # and up to where the log stands
         self._newest = 0, b""  # the last line that was taken note of, and where it stands
+        self.losses = 0  # how often the log went back
         self._went_back, self._segment_noted, self._base = False, Path(), 0
         self._lacked: tuple[Lacked, ...] = ()
         self._file: IndexFile | None = None
@@ -115,6 +117,7 @@ class Index:
             place = self._base + start
             if place < self._noted:  # a disk has lost what `flush` or `async` had taken
                 self._went_back, self._taken = True, place
+                self.losses += 1
             changes = self._pending
             for line in lines:
                 if self._backlog is None:
@@ -345,6 +348,11 @@ class Index:
             return False
         numbers = [segment_number(path) for path in segments(self._directory)]
         return numbers == [*range(1, len(numbers) + 1)]
+
+    @property
+    def noted(self) -> int:
+        """The place up to which the log is durable."""
+        return self._noted
 
     @property
     def lag_records(self) -> int:
@@ -626,7 +634,7 @@ class Index:
                     _events.warning("index_not_written", directory=str(self._directory), reason=str(error))
                 self._is_failing = True
                 self._failures += 1
-                if _is_spoilt(error):
+                if is_spoilt(error):
                     self._let_go(file, str(error))
                 self._wake.set()
                 return
@@ -675,7 +683,3 @@ class Index:
 
 def _position(place: int, line: bytes) -> Position:
     return Position(place, line[_HASH].decode("ascii", "replace"))
-
-
-def _is_spoilt(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

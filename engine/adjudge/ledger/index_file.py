@@ -344,6 +344,11 @@ def _rows(spent: Mapping[tuple[str, date], DaySpend]) -> Iterable[tuple[str, str
     return [(provider, day.isoformat(), one.calls, str(one.spent)) for (provider, day), one in spent.items()]
 
 
+def is_spoilt(error: Exception) -> bool:
+    """Whether a file of SQLite is none, or damaged."""
+    return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
 @contextmanager
 def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     database.execute("begin immediate")

@@ -87,9 +87,14 @@ _ANSWERED = (SignalStatus.OK, SignalStatus.SKIPPED)
 _glance = msgspec.json.Decoder(Glance).decode
 
 
+def is_decision(line: bytes) -> bool:
+    """Whether a line says to be the record of a decision."""
+    return _KIND in line[:_HEAD]
+
+
 def glance(line: bytes) -> Glance | None:
     """Return what a decision's record can be asked for; None of another. Raises AuditBroken where it cannot be read."""
-    if _KIND not in line[:_HEAD]:
+    if not is_decision(line):
         return None
     try:
         return _glance(line)
