@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import socket
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from adjudge.testing import ReaderContract
 from adjudge.testing.readers import log_records
 from adjudge_plugins.webhook.command import webhook
 from adjudge_plugins.webhook.message import SIGNATURE, signature, verify
-from adjudge_plugins.webhook.reader import Webhook
+from adjudge_plugins.webhook.reader import ASIDE_AFTER, Webhook
 from adjudge_plugins.webhook.settings import read_settings
 from adjudge_plugins.webhook.state import State
 from plugins.hook_server import HookServer, Sent
@@ -161,26 +162,124 @@ def test_tags_that_nobody_knows_are_told_rather_than_kept_back(folder: Path, ser
 def test_one_id_is_told_in_order_while_others_go_on(folder: Path, server: HookServer) -> None:
     server.answer = lambda sent: 503 if sent.said["seq"] == 1 else 200
     reader, records = opened(folder, server.url), [decision(1, 1), decision(2, 2), decision(3, 1), decision(4, 3)]
-    for _ in range(2):
-        with pytest.raises(ReaderFailed, match="it answered 503"):
-            reader.take(records)
-    assert sorted(seqs(server.taken)) == [2, 4], "and neither of them twice"
-    server.answer = lambda sent: 200
     reader.take(records)
-    assert seqs(server.taken)[2:] == [1, 3]
+    with pytest.raises(ReaderFailed, match="2 messages set aside: it answered 503"):
+        reader.again()
+    reader = opened(folder, server.url)  # killed meanwhile
+    assert reader.open(Position(log=LOG, seq=0, hash="0" * 64)).seq == 4, "and nothing comes twice"
+    reader.take([decision(5, 1), decision(6, 2)])
+    assert sorted(seqs(server.taken)) == [2, 4, 6]
+    server.answer = lambda sent: 200
+    reader.again()
+    reader.again()
+    assert seqs(server.taken)[3:] == [1, 3, 5]
     assert [one.headers["adjudge-attempt"] for one in server.tried if one.said["seq"] == 1] == ["1", "2", "3"]
-    assert reader.open(Position(log=LOG, seq=0, hash="0" * 64)).seq == 4
+
+
+def test_id_that_is_never_taken_does_not_hold_up_the_log_where_nothing_else_comes(
+    folder: Path, server: HookServer
+) -> None:
+    """Batches of a reader that fails become smaller, down to the one message that is refused."""
+    server.answer = lambda sent: 503 if sent.said["seq"] == 1 else 200
+    reader, failed = opened(folder, server.url), 0
+    while True:
+        try:
+            reader.take([decision(1, 1)])
+            break
+        except ReaderFailed:
+            failed += 1
+    assert failed == ASIDE_AFTER - 1
+    reader.take([decision(2, 1), decision(3, 2)])
+    assert seqs(server.taken) == [3]
+
+
+def test_other_side_that_is_down_is_not_asked_for_each_message(folder: Path, server: HookServer) -> None:
+    """It may hang as long as it can each time."""
+    server.answer = lambda sent: 503
+    reader, records = opened(folder, server.url, parallel=2), [decision(seq, seq) for seq in range(1, 40)]
+    for _ in range(2):
+        with pytest.raises(ReaderFailed):
+            reader.take(records)
+    assert len(server.tried) <= 2 * 2 * 2
+    server.answer = lambda sent: 503 if sent.said["seq"] < 3 else 200
+    for _ in range(ASIDE_AFTER):  # both that are asked first go on being refused
+        try:
+            reader.take(records)
+        except ReaderFailed:
+            continue
+        break
+    assert sorted(seqs(server.taken)) == list(range(3, 40))
+
+
+def test_more_than_can_be_set_aside_waits_in_the_log(
+    folder: Path, server: HookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adjudge_plugins.webhook.reader.ASIDE_MAX", 2)
+    server.answer = lambda sent: 503 if sent.said["seq"] < 4 else 200
+    reader, records = opened(folder, server.url), [decision(1, 1), decision(2, 2), decision(3, 1), decision(4, 4)]
+    with pytest.raises(ReaderFailed):
+        reader.take(records)
+    assert reader.open(Position(log=LOG, seq=0, hash="0" * 64)).seq == 2
+    written = folder / "adjudge.yaml"
+    written.write_text(json.dumps({"readers": [{"name": "webhook", "with": config(folder, server.url)}]}))
+    assert CliRunner().invoke(webhook, ["dead", str(written)]).output == "0 dead letters, 2 set aside for a while\n"
+    server.answer = lambda sent: 200
+    reader.again()
+    reader.take(records[2:])
+    assert (sorted(seqs(server.taken)), seqs(server.taken)[3]) == ([1, 2, 3, 4], 3)
+
+
+def test_two_webhooks_do_not_tell_from_one_folder(folder: Path, server: HookServer) -> None:
+    other, said = opened(folder, server.url), []
+
+    def answer(_: Sent) -> int:
+        with pytest.raises(ReaderFailed, match="another webhook tells from this folder") as refused:
+            other.take([decision(1, 1)])
+        said.append(refused.value)
+        return 200
+
+    server.answer = answer
+    opened(folder, server.url).take([decision(1, 1)])
+    assert seqs(server.taken) == [1] and len(said) == 1
+
+
+def test_engine_tells_of_others_while_an_id_is_not_taken(folder: Path, server: HookServer) -> None:
+    """Also where each comes alone, and what was set aside once it is taken."""
+    is_up, stuck = threading.Event(), f"{0:032}"
+    server.answer = lambda sent: 503 if sent.merchant_biz_id == stuck and not is_up.is_set() else 200
+    policy = parse_policy(
+        "policy_language: 1\npolicy: p\ninputs: {a: int}\nrules: [{id: r, when: a > 1, then: review}]"
+    )
+    reader = made(config(folder, server.url))
+    engine = Engine([policy], registry=Registry(), trail=AuditTrail.open(folder / "log"), readers={"webhook": reader})
+    with engine:
+        for number in range(4):
+            asked = Request(merchant_biz_id=f"{number:032}", scene_code="a", policy="p", inputs={"a": 1})
+            engine.decide_sync(asked)
+        _wait(lambda: len(server.taken) == 3)
+        (state,) = engine.readers()
+        _wait(lambda: engine.readers()[0].reason != "")
+        is_up.set()
+        _wait(lambda: len(server.taken) == 4)
+        _wait(lambda: engine.readers()[0].reason == "")
+    assert not (folder / "state" / "aside.json").exists() and state.name == "webhook"
+
+
+def _wait(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_message_that_is_never_taken_is_a_dead_letter_and_holds_back_its_id(folder: Path, server: HookServer) -> None:
     server.answer = lambda sent: 422 if sent.said["seq"] == 1 else 200
     records = [decision(1, 1), decision(2, 2), decision(3, 1)]
     reader = opened(folder, server.url, tries=2)
-    with pytest.raises(ReaderFailed):
-        reader.take(records)
+    reader.take(records)
     reader = opened(folder, server.url, tries=2)  # killed meanwhile; the tries are remembered
     with capture_logs() as events:
-        reader.take(records)
+        reader.again()
     assert seqs(server.taken).count(3) == 0, "what comes after a dead letter waits behind it"
     assert [one["event"] for one in events] == ["webhook_dead_letter"] * 2
     assert sorted(set(seqs(server.taken))) == [2]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from adjudge.errors import AdjudgeError, ReaderFailed
 from adjudge.events import Events
-from adjudge.plugin import BEFORE_FIRST, LogReader, Position, ReaderState, RecordSource
+from adjudge.plugin import BEFORE_FIRST, LogReader, Position, ReaderState, RecordSource, SetsAside
 from adjudge.system.faults import said_of
 from adjudge.texts import one_line
 from adjudge.values.reading import describe
@@ -66,6 +66,10 @@ class Feed:
         self._records_max = RECORDS_MAX
         self._reason = ""
         self._not_before = 0.0
+        self._aside = reader if isinstance(reader, SetsAside) else None
+        self._aside_failures = 0  # in a row
+        self._aside_reason = ""
+        self._aside_due = inf  # when it is to be asked again
         self._is_closing = self._is_over = self._is_elsewhere = False
         self._random = Random()  # noqa: S311  # that readers of one dead host do not all come at once
         self._thread = threading.Thread(target=self._run, name=f"adjudge-reader-{name}", daemon=True)
@@ -109,7 +113,7 @@ class Feed:
                 batches=self._batches,
                 records=self._records,
                 failures=self._failures,
-                reason=self._reason,
+                reason=self._reason or self._aside_reason,
             )
 
     def look(self) -> None:
@@ -157,6 +161,7 @@ class Feed:
                     except BaseException as error:  # whatever a reader does, it is its own affair
                         self._failed(error, log)
                         break
+                self._pass_on_aside()
         finally:
             try:
                 with self._calling("close"):
@@ -173,7 +178,10 @@ class Feed:
                 due = {log: self._later[log][1] - monotonic() for log in logs if log in self._later}
                 logs = [log for log in logs if due.get(log, 0) <= 0]
                 pause = max(pause, min(due.values(), default=pause))
-                if logs:
+                aside_s = self._aside_due - monotonic()
+                if aside_s < inf:
+                    pause = min(pause, aside_s) if pause > 0 else aside_s
+                if logs or (aside_s <= 0 and not self._is_closing):
                     return sorted(logs, key=lambda log: log == self._failing)  # one that cannot be read stops no other
                 if self._is_closing:
                     return None
@@ -186,13 +194,8 @@ class Feed:
 
     def _feed(self, log: str) -> bool:
         """Send one batch of a log, unless another process is to; False then. Raises whatever goes wrong."""
-        if not self.is_of_process and not self._source.may_feed(self.name):
-            with self._changed:
-                self._held.clear()  # another process feeds it meanwhile, and knows how far it is
-                self._is_elsewhere = True
-                self._not_before = monotonic() + ELSEWHERE_S
+        if not self._is_ours():
             return False
-        self._is_elsewhere = False
         held = self._held.get(log) or self._opened(log)
         try:
             records = self._source.read_from(held, max_records=self._records_max, max_bytes=BYTES_MAX)
@@ -214,10 +217,42 @@ class Feed:
             if self._failing in ("", log):
                 self._reason = ""
             self._in_a_row = 0
+            if self._aside is not None and not self._aside_failures:
+                self._aside_due = 0.0
         self._records_max = min(RECORDS_MAX, 2 * self._records_max)
         if log == self._failing:
             self._failing = ""
         return True
+
+    def _is_ours(self) -> bool:
+        """Whether this process is the one to feed it; what another does meanwhile is asked for afterwards."""
+        if self.is_of_process or self._source.may_feed(self.name):
+            self._is_elsewhere = False
+            return True
+        with self._changed:
+            self._held.clear()  # another process feeds it meanwhile, and knows how far it is
+            self._is_elsewhere, self._aside_due, self._aside_failures = True, inf, 0
+            self._not_before = monotonic() + ELSEWHERE_S
+        return False
+
+    def _pass_on_aside(self) -> None:
+        """Let the reader pass on what it has set aside, if it is time."""
+        if self._aside is None or self._aside_due > monotonic() or self._is_over or not self._is_ours():
+            return
+        try:
+            with self._calling("again"):
+                said: object = self._aside.again()  # type: ignore[func-returns-value]  # as of `take`
+            _require_nothing(said)
+        except BaseException as error:
+            pause_s, reason = self._pause_s(error, self._aside_failures), _said(error)
+            with self._changed:
+                self._failures += 1
+                self._aside_failures += 1
+                self._aside_due, self._aside_reason = monotonic() + pause_s, reason
+            _events.error("reader_failed", reader=self.name, why=reason, again_in_s=round(pause_s, 1))
+        else:
+            with self._changed:
+                self._aside_failures, self._aside_due, self._aside_reason = 0, inf, ""
 
     def _opened(self, log: str) -> Position:
         """Ask the reader what it holds of a log."""
@@ -236,11 +271,7 @@ class Feed:
         is_of_log: whether other logs can be sent meanwhile.
         """
         in_a_row = self._later.get(log, (0, 0.0))[0] if is_of_log else self._in_a_row
-        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(in_a_row, 16)) * self._random.uniform(0.75, 1.25)
-        wanted_s = error.retry_after_s if isinstance(error, ReaderFailed) else None
-        if isinstance(wanted_s, int | float) and 0 < wanted_s < inf:
-            pause_s = max(pause_s, min(wanted_s, LONGEST_RETRY_AFTER_S))
-        reason = _said(error)
+        pause_s, reason = self._pause_s(error, in_a_row), _said(error)
         if not is_of_log:
             self._in_a_row += 1
             self._records_max = max(1, self._records_max // 2)
@@ -254,6 +285,14 @@ class Feed:
             else:
                 self._not_before = monotonic() + pause_s
         _events.error("reader_failed", reader=self.name, why=reason, again_in_s=round(pause_s, 1))
+
+    def _pause_s(self, error: BaseException, in_a_row: int) -> float:
+        """Return the seconds until it is asked again."""
+        pause_s: float = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(in_a_row, 16)) * self._random.uniform(0.75, 1.25)
+        wanted_s: object = error.retry_after_s if isinstance(error, ReaderFailed) else None
+        if isinstance(wanted_s, int | float) and 0 < wanted_s < inf:
+            pause_s = max(pause_s, min(wanted_s, LONGEST_RETRY_AFTER_S))
+        return pause_s
 
     @contextmanager
     def _calling(self, what: str) -> Iterator[None]:

@@ -81,6 +81,7 @@ from adjudge.plugin.readers import (
     PositionFile,
     ReaderState,
     RecordSource,
+    SetsAside,
     WatchesEngine,
     WatchesReaders,
 )
@@ -187,6 +188,7 @@ __all__ = [
     "SearchableLedger",
     "SecretSource",
     "SetType",
+    "SetsAside",
     "SharedLimits",
     "ShowsFigures",
     "Signal",

@@ -86,6 +86,19 @@ class LogReader(Protocol):
         ...
 
 
+@runtime_checkable
+class SetsAside(Protocol):
+    """A reader that sets aside what it cannot pass on yet, so that this holds up nothing else."""
+
+    def again(self) -> None:
+        """Pass on what was set aside; called after `open` and `take`, in the same thread.
+
+        Raises ReaderFailed, or anything, while something is left, and is then called again, later and later. The
+        records go on meanwhile.
+        """
+        ...
+
+
 @frozen(kw_only=True)
 class ReaderState:
     """How far a reader is.

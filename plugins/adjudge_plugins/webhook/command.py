@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from adjudge_plugins.webhook.delivery import Refusal
     from adjudge_plugins.webhook.settings import Settings
-    from adjudge_plugins.webhook.state import Letter, State
+    from adjudge_plugins.webhook.state import State
 
+_T = TypeVar("_T")
 _config = click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 _name = click.option("--number", type=click.IntRange(1), default=1, show_default=True, help="Which webhook of several.")
 
@@ -29,14 +31,17 @@ def dead(config: Path, number: int, form: str) -> None:
     """List the dead letters, the oldest first: what was not taken, and why."""
     import msgspec
 
-    letters = _letters(_state(_settings(config, number)))
+    state = _state(_settings(config, number))
+    letters = _read(state.letters)
     if form == "json":
         for letter in letters:
             click.echo(msgspec.json.encode(letter).decode())
         return
     for letter in letters:
         click.echo(f"{letter.log[:12]}:{letter.seq}  {letter.merchant_biz_id}  {letter.at}  {letter.why}")
-    click.echo(f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}")
+    aside = len(_read(state.aside))
+    more = f", {aside} set aside for a while" if aside else ""
+    click.echo(f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}{more}")
 
 
 @webhook.command("replay")
@@ -51,7 +56,7 @@ def replay(config: Path, number: int) -> None:
 
     settings = _settings(config, number)
     state = _state(settings)
-    _letters(state)
+    _read(state.letters)
     sent, left = asyncio.run(_sent_again(settings, state))
     click.echo(f"{sent} delivered, {left} left")
     if left:
@@ -113,10 +118,10 @@ def _state(settings: Settings) -> State:
     return State(settings.state)
 
 
-def _letters(state: State) -> list[Letter]:
+def _read(what: Callable[[], list[_T]]) -> list[_T]:
     from adjudge.plugin import ReaderFailed
 
     try:
-        return state.letters()
+        return what()
     except (ReaderFailed, OSError) as error:
         raise click.UsageError(str(error)) from None

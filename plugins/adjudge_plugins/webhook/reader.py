@@ -15,6 +15,11 @@ from adjudge_plugins.webhook.settings import Settings
 from adjudge_plugins.webhook.state import Letter, State, Trying
 
 BEHIND = "an earlier message of this MerchantBizId is a dead letter"
+ASIDE_MAX = 1000
+"""Messages that are set aside at most; with more, the webhook waits where it is in the log."""
+ASIDE_AFTER = 4
+"""Tries after which a message is set aside although nothing else was taken: the other side may be down for all."""
+FULL = Refusal(f"{ASIDE_MAX} messages are set aside already")
 _events = Events("adjudge.webhook")
 
 
@@ -41,20 +46,58 @@ class Webhook:
         return held or end
 
     def take(self, records: Sequence[LogRecord]) -> None:
-        """Tell of the decisions among them. What was told before one fails is remembered."""
+        """Tell of the decisions among them. What was told before one fails is remembered.
+
+        What fails is set aside, and what follows it of its MerchantBizId, so that it holds up no other.
+        """
         assert self._state is not None, "it is opened first"
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+        with self._state.telling():
+            self._take(self._state, records)
+
+    def _take(self, state: State, records: Sequence[LogRecord]) -> None:
         messages = self._messages(records)
-        failed = self._loop.run_until_complete(self._send(self._state, messages)) if messages else {}
-        first = min(failed, default=None)
-        whole = [record for record in records if first is None or record.seq < first]
+        aside = state.aside() if messages else []
+        known, waiting = {one.event_id for one in aside}, {one.merchant_biz_id for one in aside}
+        came = [one for one in messages if one.event_id not in known and (one.log, one.seq) not in self._taken]
+        failed, is_up = self._told(state, [one for one in came if one.merchant_biz_id not in waiting])
+        left = [one for one in came if one.event_id in failed or one.merchant_biz_id in waiting]
+        tries, enough = _tries(left, state), 1 if is_up else ASIDE_AFTER
+        moved = [one for one in left if one.merchant_biz_id in waiting or tries[one.merchant_biz_id] >= enough]
+        moved = moved[: max(0, ASIDE_MAX - len(aside))]
+        if moved:
+            state.put_aside([*aside, *moved])
+        left = [one for one in left if one not in moved]
+        whole = [record for record in records if not left or record.seq < left[0].seq]
         if whole:
-            self._state.positions.put(whole[-1].position)
-        if first is None:
+            state.positions.put(whole[-1].position)
+        if not left:
             self._taken.clear()
             return
-        raise ReaderFailed(failed[first].why, retry_after_s=failed[first].retry_after_s)
+        refusal = failed.get(left[0].event_id, FULL)
+        raise ReaderFailed(refusal.why, retry_after_s=refusal.retry_after_s)
+
+    def again(self) -> None:
+        """Tell of what was set aside. Raises ReaderFailed while some of it is left."""
+        assert self._state is not None, "it is opened first"
+        if not self._state.has_aside():
+            return
+        with self._state.telling():
+            aside = self._state.aside()
+            tries = _tries(aside, self._state)
+            failed, _ = self._told(self._state, sorted(aside, key=lambda one: tries[one.merchant_biz_id]))  # in turns
+            left = [one for one in aside if one.event_id in failed]
+            self._state.put_aside(left)
+        if left:
+            refusal = failed[left[0].event_id]
+            said = f"{len(left)} message{'' if len(left) == 1 else 's'} set aside: {refusal.why}"
+            raise ReaderFailed(said, retry_after_s=refusal.retry_after_s)
+
+    def _told(self, state: State, messages: Sequence[Message]) -> tuple[dict[str, Refusal], bool]:
+        if not messages:
+            return {}, False
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._loop.run_until_complete(self._send(state, messages))
 
     def close(self) -> None:
         """Let the connections go."""
@@ -82,38 +125,46 @@ class Webhook:
             self._state.put_tags(self._tags)
         return found
 
-    async def _send(self, state: State, messages: Sequence[Message]) -> dict[int, Refusal]:
-        """Send messages, those of one MerchantBizId in turn; return why those that are to be sent again were not taken.
+    async def _send(self, state: State, messages: Sequence[Message]) -> tuple[dict[str, Refusal], bool]:
+        """Send messages, those of one MerchantBizId in turn.
 
-        By their numbers in the log.
+        Return why those that are to be sent again were not taken, by their event ids, and whether any was. Where as
+        many as are told at a time find it down, the others are not tried: each would hang for as long.
         """
         if self._delivery is None:
             self._delivery = Delivery(self._settings)
         delivery, trying = self._delivery, state.trying()
         queues: dict[str, list[Message]] = {}
         for message in messages:
-            if (message.log, message.seq) not in self._taken:
-                queues.setdefault(message.merchant_biz_id, []).append(message)
-        free, failed = asyncio.Semaphore(self._settings.parallel), {}  # type: asyncio.Semaphore, dict[int, Refusal]
+            queues.setdefault(message.merchant_biz_id, []).append(message)
+        free, failed = asyncio.Semaphore(self._settings.parallel), {}  # type: asyncio.Semaphore, dict[str, Refusal]
+        taken, down = 0, []  # type: int, list[Refusal]
 
         async def work(queue: Sequence[Message]) -> None:
+            nonlocal taken
             for at, message in enumerate(queue):
                 before = trying.get(message.event_id) or Trying(since=time.time())
                 if message.merchant_biz_id in state.held() and self._bury(state, message, BEHIND, before):
                     continue
                 async with free:
+                    if not taken and len(down) >= self._settings.parallel:
+                        failed.update({later.event_id: down[0] for later in queue[at:]})
+                        return
                     refusal = await delivery.send(message, tries=before.tries)
                 if refusal is None:
+                    taken += 1
                     trying.pop(message.event_id, None)
                     self._taken.add((message.log, message.seq))
                     continue
+                if not refusal.is_of_message:
+                    down.append(refusal)
                 now = Trying(before.since, before.tries + 1, before.refused + refusal.is_of_message)
                 if self._is_dead(now):
                     trying.pop(message.event_id, None)
                     self._bury(state, message, refusal.why, now)
                     continue
                 trying[message.event_id] = now
-                failed.update({later.seq: refusal for later in queue[at:]})
+                failed.update({later.event_id: refusal for later in queue[at:]})
                 return
 
         was = dict(trying)
@@ -126,7 +177,7 @@ class Webhook:
         for one in ended:
             if isinstance(one, BaseException):
                 raise one
-        return failed
+        return failed, taken > 0
 
     def _is_dead(self, trying: Trying) -> bool:
         is_late = time.time() - trying.since >= self._settings.give_up_after_s
@@ -150,3 +201,12 @@ class Webhook:
         self._taken.add((message.log, message.seq))
         _events.error("webhook_dead_letter", event_id=message.event_id, why=why, tries=trying.tries)
         return True
+
+
+def _tries(messages: Sequence[Message], state: State) -> dict[str, int]:
+    """Return how often the first message of each MerchantBizId was tried."""
+    trying, found = state.trying(), {}  # type: dict[str, Trying], dict[str, int]
+    for message in messages:
+        tried = trying.get(message.event_id)
+        found.setdefault(message.merchant_biz_id, tried.tries if tried is not None else 0)
+    return found

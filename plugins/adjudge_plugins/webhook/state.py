@@ -1,4 +1,4 @@
-"""What a webhook remembers in its folder: how far it is, what is being tried, tags of policies, and dead letters."""
+"""What a webhook remembers in its folder: its position, what is tried or set aside, tags, and dead letters."""
 
 from __future__ import annotations
 
@@ -71,6 +71,37 @@ class State:
             yield
         finally:
             os.close(handle)
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Be the only one who tells from this folder. Raises ReaderFailed where another process does."""
+        handle = os.open(self._folder / "telling", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                said = f"{self._folder}: another webhook tells from this folder: give each its own `state`"
+                raise ReaderFailed(said) from None
+            yield
+        finally:
+            os.close(handle)
+
+    def has_aside(self) -> bool:
+        """Whether messages are set aside."""
+        return (self._folder / "aside.json").exists()
+
+    def aside(self) -> list[Message]:
+        """Return the messages that are set aside, in the order in which they came."""
+        rows = self._read("aside.json", list[tuple[str, int, str, str]])
+        return [Message(log=log, seq=seq, merchant_biz_id=one, body=body.encode()) for log, seq, one, body in rows]
+
+    def put_aside(self, messages: Sequence[Message]) -> None:
+        """Keep these messages aside and no others."""
+        if messages:
+            rows = [(one.log, one.seq, one.merchant_biz_id, one.body.decode()) for one in messages]
+            self._write("aside.json", rows)
+        else:
+            (self._folder / "aside.json").unlink(missing_ok=True)
 
     def trying(self) -> dict[str, Trying]:
         """Return what is being tried, by its event id."""
