@@ -9,7 +9,7 @@ import pytest
 from adjudge.config.file import open_engine, read_config, require_sound
 from adjudge.config.rollouts import RolloutsForm
 from adjudge.errors import PolicyErrors
-from adjudge.rollouts.guard_rails import RAILS, USUAL, GuardRails
+from adjudge.rollouts.guard_rails import USUAL, GuardRails
 
 POLICY = "{policy_language: 1, policy: NAME, inputs: {n: int}, rules: [{id: r, when: n > 1, then: review}]}"
 
@@ -32,9 +32,9 @@ def test_rollouts_are_read_with_what_is_usual(tmp_path: Path) -> None:
 
 
 def test_guard_rails_are_read(tmp_path: Path) -> None:
-    path = write(tmp_path, "{guard_rails: {review: 2, errors: never}, false_alarm: 5%, enough: 7}")
-    rails = {**dict.fromkeys(RAILS, 1.25), "review": 2.0}
-    del rails["errors"]
+    written = "{guard_rails: {review: 2, errors: never, fewer_stopped: 3}, false_alarm: 5%, enough: 7}"
+    path = write(tmp_path, written)
+    rails = {"review": 2.0, "reject": 1.25, "unknown": 1.25, "fewer_stopped": 3.0, "fewer_rejects": 2.0}
     assert read_config(path).rollouts == RolloutsForm(rails=GuardRails(limits=rails, false_alarm=0.05, enough=7))
 
 

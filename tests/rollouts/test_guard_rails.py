@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjudge.audit.rollouts import Counts
-from adjudge.rollouts.guard_rails import MULTIPLES, GuardRails, evidence, interval, rails_of
+from adjudge.rollouts.guard_rails import MULTIPLES, USUAL, GuardRails, evidence, interval, rails_of
 
 SHARES = st.floats(0.01, 0.99)
 
@@ -84,6 +84,31 @@ def test_rail_acts_only_once_there_are_enough_decisions() -> None:
         reject, errors = rails_of(rails, [(0.5, canary, Counts(decisions=100, reject=5))])
         assert reject.near == 1 and reject.acts is acts
         assert (errors.near, errors.acts) == (0, False)
+
+
+def test_canary_that_lets_everything_pass_falls_back() -> None:
+    """And so does one that rejects none; not one that stops about as many."""
+    champion = Counts(decisions=900, passed=720, review=150, reject=30)
+    for canary, acting in (
+        (Counts(decisions=100, passed=100), {"fewer_stopped"}),
+        (Counts(decisions=100, passed=80, review=17, reject=3), set()),
+        (Counts(decisions=100, passed=88, review=10, reject=2), set()),
+    ):
+        assert {rail.name for rail in rails_of(USUAL, [(0.1, canary, champion)]) if rail.acts} == acting
+    softer = [
+        (0.5, Counts(decisions=900, passed=720, review=180), Counts(decisions=900, passed=720, reject=30, review=150))
+    ]
+    assert {rail.name for rail in rails_of(USUAL, softer) if rail.acts} == {"fewer_rejects"}
+    stricter = [(0.5, Counts(decisions=900, passed=720, reject=180), Counts(decisions=900, passed=720, review=180))]
+    assert {rail.name for rail in rails_of(USUAL, stricter) if rail.acts} == {"reject"}
+
+
+@given(SHARES, st.floats(1, 3), st.integers(0, 60), st.integers(0, 60))
+def test_fewer_of_the_canary_is_more_of_the_champion(share: float, limit: float, canary: int, champion: int) -> None:
+    one, other = Counts(reject=canary, decisions=100), Counts(reject=champion, decisions=100)
+    (fewer,) = rails_of(GuardRails(limits={"fewer_rejects": limit}), [(share, one, other)])
+    (more,) = rails_of(GuardRails(limits={"reject": limit}), [(1 - share, other, one)])
+    assert (fewer.evidence, fewer.canary, fewer.champion) == (pytest.approx(more.evidence), canary, champion)
 
 
 def test_rail_says_nothing_where_there_is_nobody_to_compare_with() -> None:

@@ -221,7 +221,7 @@ def lines_of(one: RolloutDocument) -> list[str]:
         lines.append(f"  {name:<9} {counted(arm.decisions, 'decision')}{_shares(arm)}")
     for rail in one.rails:
         said = f"{rail.canary} of the canary, {rail.champion} of the champion"
-        lines.append(f"  rail {rail.name:<8} {rail.limit:g}x: {said}; {100 * rail.near:.0f}% of the way")
+        lines.append(f"  rail {rail.name:<13} {rail.limit:g}x: {said}; {100 * rail.near:.0f}% of the way")
     canary = one.arms.get("canary")
     if one.enough is not None and (canary is None or canary.decisions < one.enough):
         lines.append(f"  no rail acts before {one.enough} decisions of the canary")

@@ -2,7 +2,7 @@
 
 rollouts:
   candidates: {stricter: policies/onboarding-stricter.yaml}
-  guard_rails: {review: 1.25, reject: 1.25, unknown: 1.25, errors: 1.25}     # times the champion's share
+  guard_rails: {review: 1.25, reject: 1.25, unknown: 1.25, errors: 1.25, fewer_stopped: 2, fewer_rejects: 2}
   false_alarm: 1%         # how often a canary within all of them may fall back
   enough: 100             # decisions of the canary before it does
 """
@@ -19,7 +19,7 @@ from adjudge.policy.loading.choosing import read_share
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.policy import Policy
 from adjudge.policy.text.yaml import Scalar, YamlNode
-from adjudge.rollouts.guard_rails import RAILS, USUAL, GuardRails
+from adjudge.rollouts.guard_rails import FEWER, RAILS, USUAL, GuardRails
 from adjudge.rollouts.settings import RolloutSettings
 from adjudge.source import Span
 
@@ -94,6 +94,8 @@ def _limits(reader: Reader, node: YamlNode | None) -> dict[str, float]:
             found[name] = limit
         else:
             hint = "such as 1.25 for a quarter more often than the champion, or `never`"
+            if name in FEWER:
+                hint = "such as 2 for half as often as the champion, or `never`"
             reader.blame("schema-range", f"`{name}` must be from 1 to {_LIMIT_MAX:g}", value.span, hint)
     return found
 

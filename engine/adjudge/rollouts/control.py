@@ -17,7 +17,7 @@ from adjudge.ledger.recording import Recording
 from adjudge.plugin import DecisionLedger, NamedRecord
 from adjudge.policy.policy import Policy
 from adjudge.rollouts.commands import Known, ended_by_itself, next_record
-from adjudge.rollouts.guard_rails import Rail
+from adjudge.rollouts.guard_rails import FEWER, Rail
 from adjudge.rollouts.settings import RolloutSettings
 from adjudge.rollouts.state import Active, active, promoted
 from adjudge.rollouts.tally import Pending, added, arms_of, rails_on, rollout_document
@@ -258,9 +258,10 @@ class Rollouts:
     def _said(self, body: RolloutBody, rail: Rail) -> str:
         arms = arms_of(body, self._tallies.get(body.name))
         canary, champion = arms.get("canary", Counts()), arms.get("champion", Counts())
+        than = f"fewer than one in {rail.limit:g}" if rail.name in FEWER else f"more than {rail.limit:g} times as often"
         return (
             f"{rail.name}: {rail.canary} of {canary.decisions} decisions, where the champion has {rail.champion} of"
-            f" {champion.decisions}: more than {rail.limit:g} times as often"
+            f" {champion.decisions}: {than}"
         )
 
     async def _end(self, body: RolloutBody, reason: str, action: Literal["abort", "fall-back"]) -> bool:

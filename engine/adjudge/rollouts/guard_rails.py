@@ -1,5 +1,7 @@
 """Whether a canary does worse than the champion: a sequential test that may be looked at after every decision.
 
+Worse is more of something, or less of what is to be stopped: then the two change places.
+
 An event, such as a reject, falls to the canary or to the champion. While the canary has them no more than `limit` times
 as often, each is the canary's with a probability of at most share * limit / (share * limit + 1 - share), at whatever
 time of day, however the traffic drifts, because a hash of the id assigns the arm. Against that stands the likelihood of
@@ -18,7 +20,9 @@ from adjudge.audit.rollouts import Counts
 from adjudge.frozen import frozen
 
 MULTIPLES = (1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
-RAILS = ("review", "reject", "unknown", "errors")
+FEWER = {"fewer_stopped": ("review", "reject"), "fewer_rejects": ("reject",)}
+"""Rails against a canary that lets go what the champion stops or rejects, and what they count."""
+RAILS = ("review", "reject", "unknown", "errors", *FEWER)
 _STEPS = 50
 
 
@@ -26,8 +30,9 @@ _STEPS = 50
 class GuardRails:
     """What a canary may do before it falls back.
 
-    limits: times the champion's share that are fine, by rail. false_alarm: the probability, 0 to 1, that a canary
-    within all limits ever falls back. enough: decisions of the canary before any rail acts.
+    limits: by rail, times the champion's share that are fine; of those in FEWER, times the canary's that the champion
+    may have. false_alarm: the probability, 0 to 1, that a canary within all limits ever falls back.
+    enough: decisions of the canary before any rail acts.
     """
 
     limits: Mapping[str, float]
@@ -40,7 +45,7 @@ class GuardRails:
         return log(len(self.limits) / self.false_alarm) if self.limits else inf
 
 
-USUAL = GuardRails(limits=dict.fromkeys(RAILS, 1.25))
+USUAL = GuardRails(limits={name: 2.0 if name in FEWER else 1.25 for name in RAILS})
 
 
 @frozen(kw_only=True)
@@ -74,8 +79,9 @@ def rails_of(rails: GuardRails, stages: Stages) -> tuple[Rail, ...]:
 def _rail(
     rails: GuardRails, name: str, limit: float, stages: Sequence[tuple[float, Counts, Counts]], decided: int
 ) -> Rail:
-    events = [(share, getattr(canary, name), getattr(champion, name)) for share, canary, champion in stages]
-    found = evidence(events, limit)
+    ways = FEWER.get(name, (name,))
+    events = [(share, _sum(canary, ways), _sum(champion, ways)) for share, canary, champion in stages]
+    found = evidence([(1 - share, other, one) for share, one, other in events] if name in FEWER else events, limit)
     near = min(1.0, max(0.0, found / rails.threshold))
     return Rail(
         name=name,
@@ -86,6 +92,10 @@ def _rail(
         near=near,
         acts=found >= rails.threshold and decided >= rails.enough,
     )
+
+
+def _sum(counts: Counts, ways: Sequence[str]) -> int:
+    return sum(getattr(counts, way) for way in ways)
 
 
 def evidence(events: Iterable[tuple[float, int, int]], limit: float) -> float:
