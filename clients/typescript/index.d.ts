@@ -23,11 +23,32 @@ export type ProblemCode =
   | "not-allowed"
   | "nothing-read"
   | "overloaded"
+  | "overtaken"
   | "rate-limited"
   | "request"
   | "service-unavailable"
   | "unauthenticated"
   | "unknown-call";
+
+/** One thing that was done with a proposal. */
+export interface Act {
+  /** The number of an act on a proposal, from 1. */
+  step: number;
+  /** What was done. */
+  act: "made" | "commented" | "sent_back" | "approved" | "activated" | "withdrawn";
+  /** A person, or the name of a key. */
+  by: string;
+  /** A time with its zone. */
+  at: string;
+  /** A few words. */
+  reason?: string;
+  /** The SHA-256 of the version that it is about. */
+  digest?: string;
+  /** How it was activated. */
+  how?: string | null;
+  /** Of a canary. */
+  share?: number | null;
+}
 
 /** What was counted of one arm. */
 export interface Arm {
@@ -71,6 +92,34 @@ export interface BatchLine {
   problem?: Problem | null;
   /** True where a batch ended early: this line is its last, and what follows was not decided. */
   ended?: boolean;
+}
+
+/** What the checks of a version came to. */
+export interface Checks {
+  /** Mistakes that load. */
+  findings?: Array<Found>;
+  /** Findings that are not shown. */
+  more?: number;
+  /** None where no tests were given. */
+  tests?: Tests | null;
+  /** None where nothing could be proved. */
+  comparison?: Comparison | null;
+  /** Why nothing could be proved. */
+  missing?: string;
+}
+
+/** What was proved of a version against the one that it was made from. */
+export interface Comparison {
+  /** What it is to it. */
+  relation: "same" | "stricter" | "laxer" | "both" | "not proved";
+  /** Where they differ. */
+  regions?: Array<Region>;
+  /** What was not settled. */
+  open?: Array<string>;
+  /** What is written differently. */
+  changes?: Array<string>;
+  /** Whether they differ elsewhere too. */
+  more?: boolean;
 }
 
 /** The answer to a request, as it was recorded. A later version may say more. */
@@ -210,6 +259,18 @@ export interface Form {
   face?: string;
 }
 
+/** What `adjudge check` finds in a version. */
+export interface Found {
+  /** Of the finding. */
+  code: string;
+  /** How much it matters. */
+  severity: "warning" | "note";
+  /** What it is. */
+  message: string;
+  /** Of the policy's text. */
+  line: number;
+}
+
 /** That the process lives. */
 export interface Health {
   /** Always `ok`: a process that does not live answers nothing. */
@@ -284,6 +345,79 @@ export interface Problem {
   request_id?: string | null;
 }
 
+/** What is to be done with a proposal. */
+export interface ProposalCommand {
+  /** What to do. */
+  action: "make" | "comment" | "approve" | "send-back" | "activate" | "roll-back" | "withdraw";
+  /** Which one; a new one is called by the next whole number unless named. */
+  name?: string | null;
+  /** The last act that whoever asks has seen: where there are later ones, nothing is done. */
+  seen?: number | null;
+  /** To make one: the policy. Left out to make a version again from what answers by now. */
+  text?: string | null;
+  /** To make one: the files that the policy reads, by the paths in it. */
+  lists?: Record<string, string>;
+  /** To make one: files of tests, by their names. */
+  tests?: Record<string, string>;
+  /** To activate it: for all requests, or a share of them. */
+  how?: string | null;
+  /** To activate it as a canary. */
+  share?: number | null;
+  /** Why, or the comment. */
+  reason?: string;
+  /** Who asks for it, where that is not the caller. */
+  by?: string | null;
+}
+
+/** How a proposal stands. */
+export interface Proposal {
+  /** The proposal's name: 1 to 32 letters, digits, `_` and `-`. */
+  name: string;
+  /** The name of a policy. */
+  policy: string;
+  /** How it stands. */
+  status: "open" | "sent_back" | "approved" | "activated" | "rolled_back" | "withdrawn";
+  /** The number of its last act. */
+  step: number;
+  /** How many versions of it were made. */
+  versions: number;
+  /** The SHA-256 of its newest version. */
+  digest: string;
+  /** The SHA-256 of the version that it was made from. */
+  base: string;
+  /** Who made the newest version. */
+  by: string;
+  /** A time with its zone. */
+  at: string;
+  /** A few words. */
+  reason: string;
+  /** Whether another version answers by now than it was made from, so that it has to be made again. */
+  stale: boolean;
+  /** Whether its newest version answers now, a canary's share apart. */
+  live: boolean;
+  /** Whether nobody may approve a proposal of which they made a version. */
+  four_eyes: boolean;
+  /** Who approved the newest version. */
+  approved_by: Array<string>;
+  /** All that was done with it, in order. */
+  acts: Array<Act>;
+  /** The rollout by which it is activated; empty before. */
+  rollout: string;
+  /** How that rollout stands. */
+  rollout_status: "" | "running" | "promoted" | "ended";
+  /** What the checks of the newest version came to. */
+  checks: Checks | null;
+  /** The policy; only where one proposal is asked for. */
+  text?: string | null;
+  /** What is written differently, likewise. */
+  diff?: string | null;
+}
+
+/** All proposals, by name. */
+export interface Proposals {
+  proposals: Array<Proposal>;
+}
+
 /** How a canary stands against one guard rail. */
 export interface Rail {
   /** What it looks at. */
@@ -320,6 +454,18 @@ export interface Reason {
   code: string;
   /** Why, for a person to read. */
   detail: string;
+}
+
+/** Where a version differs from the one that it was made from. */
+export interface Region {
+  /** The outcome before. */
+  old: string;
+  /** The outcome of this version. */
+  new: string;
+  /** What makes the difference. */
+  cause: string;
+  /** An input that shows it. */
+  witness: string;
 }
 
 /** One check to be decided. A member that is `null` is as one that is left out. */
@@ -461,6 +607,16 @@ export interface Signal {
 /** How asking for a signal ended. Everything but `ok` leaves its fields unknown. */
 export type SignalStatus = "error" | "not_provided" | "ok" | "pending" | "skipped" | "timeout" | "unavailable";
 
+/** How the tests came out that were given with a version. */
+export interface Tests {
+  /** Tests. */
+  passed: number;
+  /** Tests. */
+  failed: number;
+  /** The first that failed, and in what. */
+  failures?: Array<string>;
+}
+
 /** Asks a service. */
 export class Client extends Exchange {
   /**
@@ -534,6 +690,18 @@ export class Client extends Exchange {
 
   /** Start, ramp, promote or abort a rollout. */
   do(body: RolloutCommand, options?: AskOptions): Promise<Rollout>;
+
+  /** Say how proposals stand. */
+  listProposals(options?: AskOptions): Promise<Proposals>;
+
+  /** Make, comment, approve, send back, activate, roll back or withdraw a proposal. */
+  actOnProposal(body: ProposalCommand, options?: AskOptions): Promise<Proposal>;
+
+  /**
+   * Find a proposal, with its text.
+   * @param name The proposal.
+   */
+  findProposal(name: string, options?: AskOptions): Promise<Proposal>;
 
   /**
    * Give the answer to a call of a provider that answers later.

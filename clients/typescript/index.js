@@ -175,6 +175,44 @@ export class Client extends Exchange {
     );
   }
 
+  listProposals(options = {}) {
+    return this.ask(
+      {
+        method: "GET",
+        path: "/v1/proposals",
+        gives: [200],
+        isRepeatable: true,
+      },
+      options,
+    );
+  }
+
+  actOnProposal(body, options = {}) {
+    return this.ask(
+      {
+        method: "POST",
+        path: "/v1/proposals",
+        gives: [200],
+        body,
+        ids: { ...body },
+      },
+      options,
+    );
+  }
+
+  findProposal(name, options = {}) {
+    return this.ask(
+      {
+        method: "GET",
+        path: `/v1/proposals/${segment(name)}`,
+        gives: [200],
+        ids: { name: name },
+        isRepeatable: true,
+      },
+      options,
+    );
+  }
+
   answerCall(call, body, options = {}) {
     return this.ask(
       {

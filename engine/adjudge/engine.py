@@ -20,6 +20,7 @@ from msgspec import structs
 
 from adjudge.audit.activation import ActivationBody
 from adjudge.audit.annotations import LabelBody, erasure_body
+from adjudge.audit.proposals import ChecksBody, ProposalBody
 from adjudge.decision.activations import Activations, PolicyWatch, Wanted
 from adjudge.decision.conclude import conclude
 from adjudge.decision.cursors import searched
@@ -38,6 +39,7 @@ from adjudge.decision.prepared import (
 )
 from adjudge.decision.single_flight import SingleFlight
 from adjudge.decision.tally import Tally
+from adjudge.documents.proposals import ProposalCommand, ProposalDocument
 from adjudge.documents.rollouts import RolloutCommand, RolloutDocument
 from adjudge.errors import (
     AdjudgeError,
@@ -68,6 +70,9 @@ from adjudge.plugin import (
     ShowsFigures,
 )
 from adjudge.policy.policy import Policy
+from adjudge.proposals.activation import bring_about, require_possible
+from adjudge.proposals.control import Draft, Proposals
+from adjudge.proposals.settings import ProposalSettings
 from adjudge.registry import Registry
 from adjudge.rollouts.commands import check_candidates
 from adjudge.rollouts.control import Rollouts
@@ -140,6 +145,7 @@ class Engine(Door):
         routes: RouteTable | None = None,
         watch: PolicyWatch | None = None,
         rollouts: RolloutSettings | None = None,
+        proposals: ProposalSettings | None = None,
         clock: Callable[[], datetime] = _utc_now,
         journal: AuditTrail | None = None,
         store: object = None,
@@ -157,7 +163,8 @@ class Engine(Door):
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
         routes: choose the policy of a request that names none. watch: what replaces the policies meanwhile.
-        rollouts: other versions of the policies that may take part.
+        rollouts: other versions of the policies that may take part. proposals: whether others may be proposed, which
+        take part once they are approved; None for none.
         clock: an aware time, read once for each decision. journal: what `trail` was called before. store, memory,
         observers: are gone; see `ledger`, `answer_for_s` and `readers`.
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
@@ -198,6 +205,9 @@ class Engine(Door):
             routes=routes,
         )
         check_kind("rollouts", rollouts, (RolloutSettings, NoneType), "RolloutSettings")
+        check_kind("proposals", proposals, (ProposalSettings, NoneType), "ProposalSettings")
+        if proposals is not None and rollouts is None:
+            rollouts = RolloutSettings()  # by which they are activated
         given = tuple(all_of("policies", policies, Policy, A_LIST))
         self._given, self._served = given, self._serving.of(given)
         if rollouts is not None:
@@ -207,7 +217,8 @@ class Engine(Door):
         self._ledger = ledger_for(ledger, trail, answer_for_s, self._clock)
         self._recording = Recording(self._ledger, registry.catalogue)
         self._calls = CallLedger(self._recording, self._clock)
-        self._rollouts = Rollouts(rollouts, self._ledger, self._recording, self._clock)
+        self._proposals = Proposals(proposals, self._ledger, registry.catalogue, self._clock)
+        self._rollouts = Rollouts(rollouts, self._ledger, self._recording, self._clock, self._proposals.candidate)
         self._running: Mapping[str, _Running] = {}  # by policy; empty where no rollout runs
         self._ticking: Ticking | None = None
         self._feeds = Feeds(readers or {})
@@ -504,6 +515,34 @@ class Engine(Door):
             await self._serve(self._given)
         return done
 
+    async def _proposals_now(self) -> tuple[ProposalDocument, ...]:
+        await self._rollouts.look()
+        return await self._proposals.status(self._served.policies, self._rollouts.known)
+
+    async def _find_proposal(self, name: str) -> ProposalDocument:
+        await self._rollouts.look()
+        return await self._proposals.find(name, self._served.policies, self._rollouts.known)
+
+    async def _proposal(self, command: ProposalCommand, by: str) -> ProposalDocument:
+        if command.action not in ("activate", "roll-back"):
+            act = await self._proposals.command(command, by, self._served.policies, self._checked, _never)
+        else:
+            async with self._replacing:
+                given, answering = {policy.name: policy for policy in self._given}, self._served.policies
+                require = partial(require_possible, self._rollouts, given=given, answering=answering)
+                act = await self._proposals.command(command, by, answering, self._checked, require)
+                try:
+                    await bring_about(self._rollouts, act, given, answering)
+                finally:
+                    await self._serve(self._given)
+        return await self._find_proposal(act.proposal)
+
+    def _checked(self, draft: Draft) -> tuple[str, ChecksBody]:
+        from adjudge.authoring.checks import checked, diff_of  # with all that proves, which no decision needs
+
+        checks = checked(draft.base, draft.policy, draft.tests, self.registry.catalogue())
+        return diff_of(draft.base, draft.policy), checks
+
     def usage(self) -> dict[str, Usage]:
         """Return what this process asked of each provider and what that cost, by the provider's name.
 
@@ -535,6 +574,7 @@ class Engine(Door):
     async def _close(self) -> None:
         """Let what is under way end, then let go of everything."""
         self._explaining.close()
+        self._proposals.close()
         try:
             if self._watch is not None:
                 await self._watch.aclose()
@@ -567,6 +607,10 @@ class Engine(Door):
         await self._feeds.open(self._ledger, self)
         if self._watch is not None:
             await self._watch.begin(self)
+
+
+async def _never(act: ProposalBody) -> None:
+    """Require nothing of an act that activates nothing."""
 
 
 async def _compile(policies: Sequence[Policy]) -> None:

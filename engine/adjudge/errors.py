@@ -233,7 +233,10 @@ class LostClaim(AdjudgeError):
 
 
 class Overtaken(AdjudgeError):
-    """Another holder has written the next record of a name: read it, and decide again what to write; for ledgers."""
+    """Somebody else did something first: look at it, and decide again what to do.
+
+    Of ledgers, who raise it among themselves: another holder has written the next record of a name.
+    """
 
     code = "overtaken"
 

@@ -21,6 +21,7 @@ from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.closed import ArchiveBody, SegmentBody
 from adjudge.audit.elsewhere import AnyLog, named, newest_elsewhere, read_elsewhere
+from adjudge.audit.proposals import PROPOSAL, ProposalBody
 from adjudge.audit.read import UnfinishedLine, read, tail
 from adjudge.audit.record import Record, parse
 from adjudge.audit.rollouts import ROLLOUT, TALLY, RolloutBody, TallyBody
@@ -41,6 +42,7 @@ KINDS: Mapping[str, type[msgspec.Struct]] = {
     "activation": ActivationBody,
     ROLLOUT: RolloutBody,
     TALLY: TallyBody,
+    PROPOSAL: ProposalBody,
 }
 """What a record of each kind holds. A kind that is not here is of a later version, and is passed over."""
 

@@ -37,6 +37,7 @@ FINE, FINDINGS, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 COMMANDS: Mapping[str, str] = {
     "demo": "Decide sample requests, then verify and replay the log.",
     "decide": "Decide a request, or many of them.",
+    "proposal": "Propose new versions of policies; look at them, approve and activate them.",
     "rollout": "Start, ramp, promote and abort rollouts, and say how they stand.",
     "serve": "Serve the engine of a configuration over HTTP.",
     "keys": "Make, list and revoke the keys of a service.",

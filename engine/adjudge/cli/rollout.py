@@ -36,12 +36,13 @@ def command() -> None:
     """
 
 
-class _Share(click.ParamType):  # type: ignore[type-arg]  # generic for mypy alone
+class Share(click.ParamType):  # type: ignore[type-arg]  # generic for mypy alone
     """A share as it is said: 5%, or 0.05."""
 
     name = "share"
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> float:
+        """Return the share, above 0 and up to 1."""
         if isinstance(value, float):
             return value
         said = str(value)
@@ -54,7 +55,7 @@ class _Share(click.ParamType):  # type: ignore[type-arg]  # generic for mypy alo
         return share
 
 
-def _place_options(wrapped: Callable[..., Any]) -> Callable[..., Any]:
+def place_options(wrapped: Callable[..., Any]) -> Callable[..., Any]:
     """Say which engine is meant."""
     config = click.Path(exists=True, dir_okay=False, path_type=Path)
     for option in (
@@ -67,7 +68,8 @@ def _place_options(wrapped: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @contextmanager
-def _engine(settings: Settings, config: Path | None, service: str | None, key_file: Path | None) -> Iterator[Door]:
+def reached(settings: Settings, config: Path | None, service: str | None, key_file: Path | None) -> Iterator[Door]:
+    """Open the engine that is meant. Raises a usage error where none is, or two are."""
     if (config is None) == (service is None):
         raise click.UsageError("say --config FILE or --service URL")
     opened: Door
@@ -89,14 +91,14 @@ def _engine(settings: Settings, config: Path | None, service: str | None, key_fi
 
 
 @command.command("status")
-@_place_options
+@place_options
 @format_option
 @click.pass_obj
 def status_command(
     settings: Settings, config: Path | None, service: str | None, key_file: Path | None, form: str
 ) -> int:
     """Say how all rollouts stand: what was counted of each arm, and how near guard rails are."""
-    with _engine(settings, config, service, key_file) as engine:
+    with reached(settings, config, service, key_file) as engine:
         found = engine.rollouts_sync()
     if form == JSON:
         print_json([msgspec.to_builtins(one) for one in found])
@@ -115,7 +117,7 @@ def _done(
     name: str,
     **said: Any,
 ) -> int:
-    with _engine(settings, *place) as engine:
+    with reached(settings, *place) as engine:
         done = engine.rollout_sync(action, name, **said)
     if form == JSON:
         print_json(msgspec.to_builtins(done))
@@ -132,10 +134,10 @@ _name = click.argument("name")
 @_name
 @click.option("--mode", type=click.Choice(MODES), required=True, help="A shadow only watches.")
 @click.option("--candidate", required=True, help="The version, by its name under `rollouts: candidates:`.")
-@click.option("--share", type=_Share(), help="Of all ids, such as 5%, for a canary or a hold-out.")
+@click.option("--share", type=Share(), help="Of all ids, such as 5%, for a canary or a hold-out.")
 @_reason
 @by_option
-@_place_options
+@place_options
 @format_option
 @click.pass_obj
 def start_command(
@@ -149,10 +151,10 @@ def start_command(
 
 @command.command("ramp")
 @_name
-@click.argument("share", type=_Share())
+@click.argument("share", type=Share())
 @_reason
 @by_option
-@_place_options
+@place_options
 @format_option
 @click.pass_obj
 def ramp_command(
@@ -167,7 +169,7 @@ def ramp_command(
 @_name
 @_reason
 @by_option
-@_place_options
+@place_options
 @format_option
 @click.pass_obj
 def promote_command(
@@ -182,7 +184,7 @@ def promote_command(
 @_name
 @_reason
 @by_option
-@_place_options
+@place_options
 @format_option
 @click.pass_obj
 def abort_command(

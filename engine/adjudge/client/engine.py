@@ -24,6 +24,7 @@ from adjudge.documents.annotations import encode_erasure, encode_label
 from adjudge.documents.decisions import decode_decision, decode_page
 from adjudge.documents.policies import decode_policies
 from adjudge.documents.problems import NO_DECISION, NO_POLICY, error_of
+from adjudge.documents.proposals import ProposalCommand, ProposalDocument, decode_proposal, decode_proposals
 from adjudge.documents.queries import encode_query
 from adjudge.documents.requests import encode_request
 from adjudge.documents.rollouts import RolloutCommand, RolloutDocument, decode_rollout, decode_rollouts
@@ -199,6 +200,28 @@ class Engine(Door):
         answer = await self._ask(Question(method="POST", path="/v1/rollouts", body=asked), self._within_s)
         try:
             return decode_rollout(self._good(answer))
+        except JsonError as error:
+            self._refuse(error.message)
+
+    async def _proposals_now(self) -> tuple[ProposalDocument, ...]:
+        answer = await self._ask(Question(method="GET", path="/v1/proposals", is_safe=True), self._within_s)
+        try:
+            return decode_proposals(self._good(answer))
+        except JsonError as error:
+            self._refuse(error.message)
+
+    async def _find_proposal(self, name: str) -> ProposalDocument:
+        answer = await self._ask(Question(method="GET", path=f"/v1/proposals/{name}", is_safe=True), self._within_s)
+        try:
+            return decode_proposal(self._good(answer))
+        except JsonError as error:
+            self._refuse(error.message)
+
+    async def _proposal(self, command: ProposalCommand, by: str) -> ProposalDocument:
+        asked = msgspec.json.encode(msgspec.structs.replace(command, by=None if by == NAMED_NOBODY else by))
+        answer = await self._ask(Question(method="POST", path="/v1/proposals", body=asked), self._within_s)
+        try:
+            return decode_proposal(self._good(answer))
         except JsonError as error:
             self._refuse(error.message)
 

@@ -16,6 +16,7 @@
     providers: {aliyun.deepfake: {rate: 10, daily_spend: 2000}}      # see limits.py
     allow: {environment: [DEVICE_RISK_TOKEN], hosts: [risk.internal]}      # see allowed.py
     rollouts: {candidates: {stricter: next/onboarding.yaml}}      # see rollouts.py
+    proposals: {four_eyes: true}        # see proposals.py
     service: {hosts: [risk.internal]}   # of `adjudge serve` alone; see service.py
 
 Paths are relative to the file's folder.
@@ -34,6 +35,7 @@ from adjudge.config.allowed import NOTHING, read_allowed
 from adjudge.config.audit import AuditSettings, Opened, read_audit
 from adjudge.config.bundles.settings import BundleSettings, read_bundle
 from adjudge.config.policies import Location, PolicyLoader
+from adjudge.config.proposals import read_proposals
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
 from adjudge.config.rollouts import RolloutsForm, load_candidates, read_rollouts
 from adjudge.config.routes import read_routes
@@ -51,6 +53,7 @@ from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader, Refused
 from adjudge.policy.routes import RouteTable
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
+from adjudge.proposals.settings import ProposalSettings
 from adjudge.registry import Registry
 from adjudge.rollouts.settings import RolloutSettings
 from adjudge.signals.allowed import Allowed
@@ -75,6 +78,7 @@ _KEYS = (
     "providers",
     "allow",
     "rollouts",
+    "proposals",
     "service",
 )
 _LONGEST_ANSWER_S = 366 * 86400.0
@@ -116,6 +120,7 @@ class Config:
     limits: MappingOf[str, LimitsForm] = field(default_factory=dict)
     allowed: Allowed = NOTHING
     rollouts: RolloutsForm | None = None
+    proposals: ProposalSettings | None = None
     service: ServiceSettings = ServiceSettings()
     folder: Path = field(default=Path(), compare=False)
     reader: Reader | None = field(default=None, compare=False, repr=False)
@@ -149,6 +154,7 @@ def assemble(config: Config, *, policies_every_s: float = 0.0) -> Engine:
             routes=config.routes,
             watch=watch,
             rollouts=rollouts,
+            proposals=config.proposals,
         )
     except BaseException:
         ledger.close()
@@ -322,6 +328,7 @@ class _Config:
             limits={form.name.text.value: form for form in limits},
             allowed=read_allowed(reader, parts.get("allow"), self.folder),
             rollouts=read_rollouts(reader, parts.get("rollouts"), self.folder),
+            proposals=read_proposals(reader, parts.get("proposals")),
             service=read_service(reader, parts.get("service"), self.folder),
             folder=self.folder,
             reader=reader,

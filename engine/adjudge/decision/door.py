@@ -17,6 +17,7 @@ import msgspec
 from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_decision_id, check_reason, label_body
 from adjudge.decision.home import Home
 from adjudge.decision.many import in_order
+from adjudge.documents.proposals import ProposalCommand, ProposalDocument
 from adjudge.documents.rollouts import RolloutCommand, RolloutDocument
 from adjudge.errors import AdjudgeError, EngineError, RequestError
 from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, ServedPolicy, check_merchant_biz_id
@@ -29,11 +30,13 @@ AT_ONCE = 32
 Audience = Literal["team", "applicant"]
 """Who an explanation is for."""
 _LOCALE = late(r"[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4}")
+_PROPOSAL_NAME = late("[A-Za-z0-9_-]{1,32}")
 _POLICY_NAME = late(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _Self = TypeVar("_Self", bound="Door")
+_Command = TypeVar("_Command", RolloutCommand, ProposalCommand)
 
 
 def in_thread(
@@ -227,6 +230,53 @@ class Door(ABC):
 
     rollout_sync = in_thread(rollout)
 
+    async def proposals(self) -> tuple[ProposalDocument, ...]:
+        """Return how all proposals stand, without their texts. Raises AuditUnavailable and AuditBroken."""
+        return await self._home.run(self._proposals_now)
+
+    proposals_sync = in_thread(proposals)
+
+    async def find_proposal(self, name: str) -> ProposalDocument:
+        """Return how a proposal stands, with its text and how it differs from what it was made from.
+
+        Raises RequestError where there is none of that name; AuditUnavailable and AuditBroken.
+        """
+        _check_proposal_name(name)
+        return await self._home.run(lambda: self._find_proposal(name))
+
+    find_proposal_sync = in_thread(find_proposal)
+
+    async def proposal(
+        self,
+        action: str,
+        name: str | None = None,
+        *,
+        seen: int | None = None,
+        text: str | None = None,
+        lists: Mapping[str, str] | None = None,
+        tests: Mapping[str, str] | None = None,
+        how: str | None = None,
+        share: float | None = None,
+        reason: str = "",
+        by: str = NAMED_NOBODY,
+    ) -> ProposalDocument:
+        """Do something with a proposal, and return how it stands once it is so.
+
+        `make` one, or a further version of it; `comment`, `approve`, `send-back`, `activate`, `roll-back`, `withdraw`.
+        name: left out, what is made is called by the next whole number. seen: the number of the last act that whoever
+        asks has looked at; needed but to make a new one and to comment.
+        text, lists, tests: to make one: the policy, the files that it reads by the paths in it, and files of tests.
+        Without a text the version that there is is made again from what answers by now.
+        how, share: to activate: `now`, or as a `canary` of a share above 0 and up to 1. reason: why, or the comment.
+        Raises RequestError where it cannot be done; Overtaken where somebody else did something that was not seen;
+        PolicyErrors; Overloaded while others are checked; AuditUnavailable and AuditBroken. To make one takes up to a
+        minute, most of it for proofs.
+        """
+        command = _proposal(action, name, seen, text, lists, tests, how, share, reason, by)
+        return await self._home.run(lambda: self._proposal(command, by))
+
+    proposal_sync = in_thread(proposal)
+
     async def aclose(self) -> None:
         """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
         await self._home.close()
@@ -296,6 +346,15 @@ class Door(ABC):
     @abstractmethod
     async def _rollout(self, command: RolloutCommand, by: str) -> RolloutDocument: ...
 
+    @abstractmethod
+    async def _proposals_now(self) -> tuple[ProposalDocument, ...]: ...
+
+    @abstractmethod
+    async def _find_proposal(self, name: str) -> ProposalDocument: ...
+
+    @abstractmethod
+    async def _proposal(self, command: ProposalCommand, by: str) -> ProposalDocument: ...
+
 
 def _check_no_loop(called: str, way: str) -> None:
     """Raise EngineError inside a running event loop: what blocks it may wait for that loop itself, for ever."""
@@ -329,6 +388,11 @@ def _check_name(name: object) -> None:
         raise RequestError("must be a policy's name", where="policy")
 
 
+def _check_proposal_name(name: object) -> None:
+    if not isinstance(name, str) or not _PROPOSAL_NAME.fullmatch(name):
+        raise RequestError("must be a proposal's name", where="name")
+
+
 def _query(query: object) -> DecisionQuery:
     if query is None:
         return DecisionQuery()
@@ -354,16 +418,53 @@ def _command(
     reason: str,
     by: str,
 ) -> RolloutCommand:
+    _check_done(reason, by)
+    command = RolloutCommand(action=action, name=name, mode=mode, candidate=candidate, share=share, reason=reason)
+    return _as_said(command, "rollout")
+
+
+def _proposal(
+    action: str,
+    name: str | None,
+    seen: int | None,
+    text: str | None,
+    lists: Mapping[str, str] | None,
+    tests: Mapping[str, str] | None,
+    how: str | None,
+    share: float | None,
+    reason: str,
+    by: str,
+) -> ProposalCommand:
+    _check_done(reason, by)
+    command = ProposalCommand(
+        action=action,
+        name=name,
+        seen=seen,
+        text=text,
+        lists=lists or {},
+        tests=tests or {},
+        how=how,
+        share=share,
+        reason=reason,
+    )
+    return _as_said(command, "proposal")
+
+
+def _check_done(reason: str, by: str) -> None:
+    """Raise RequestError where it cannot be recorded who did something, and why."""
     check_who(by)
     try:
         check_reason(reason)
     except ValueError as error:
         raise RequestError(str(error), where="reason") from None
-    command = RolloutCommand(action=action, name=name, mode=mode, candidate=candidate, share=share, reason=reason)
+
+
+def _as_said(command: _Command, where: str) -> _Command:
+    """Return a command whose members are of their types. Raises RequestError."""
     try:
-        return msgspec.convert(msgspec.to_builtins(command), RolloutCommand)
+        return msgspec.convert(msgspec.to_builtins(command), type(command))
     except (TypeError, msgspec.ValidationError) as error:
-        raise RequestError(str(error).lower(), where="rollout") from None
+        raise RequestError(str(error).lower(), where=where) from None
 
 
 def _label(

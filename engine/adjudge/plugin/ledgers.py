@@ -83,7 +83,7 @@ class Receipt:
     line: bytes = field(repr=False)
 
 
-NAMED = ("activation", "rollout", "rollout_tally")
+NAMED = ("activation", "rollout", "rollout_tally", "proposal")
 """Kinds of records of which the newest of each name says how things stand; see `DecisionLedger.note`."""
 
 

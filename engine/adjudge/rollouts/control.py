@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Literal
@@ -38,10 +38,14 @@ class Rollouts:
         ledger: DecisionLedger,
         recording: Recording,
         clock: Callable[[], datetime],
+        proposed: Callable[[str, str], Awaitable[Policy | None]],
     ) -> None:
-        """settings: None for an engine that takes part in no rollout, and yet keeps to what was promoted."""
-        self.settings = settings
-        self._candidates = settings.candidates if settings is not None else {}
+        """settings: None for an engine that takes part in no rollout, and yet keeps to what was promoted.
+
+        proposed: finds a version that is a candidate without the configuration, by its name and its digest.
+        """
+        self.settings, self._proposed = settings, proposed
+        self._candidates = dict(settings.candidates) if settings is not None else {}
         self._ledger, self._recording, self._clock = ledger, recording, clock
         self._known: dict[str, RolloutBody] = {}
         self._tallies: dict[str, TallyBody] = {}
@@ -53,6 +57,11 @@ class Rollouts:
     def is_involved(self) -> bool:
         """Whether the policies that answer may be others than those of the configuration, or others watch."""
         return self.settings is not None or any(one.status == "promoted" for one in self._known.values())
+
+    @property
+    def known(self) -> Mapping[str, RolloutBody]:
+        """How rollouts stood at the last look, by name."""
+        return self._known
 
     @property
     def candidates(self) -> tuple[Policy, ...]:
@@ -68,8 +77,21 @@ class Rollouts:
         if noted == self._noted:
             return False
         known = {name: _rollout.decode(one.line) for name, one in (await self._ledger.newest(ROLLOUT)).items()}
+        for one in known.values():
+            if one.status != "ended":
+                await self.admit(one.candidate, one.digest)
         has_changed, self._known, self._noted = known != self._known, known, noted
         return has_changed
+
+    async def admit(self, name: str, digest: str) -> None:
+        """Let a version that was proposed be a candidate, where the configuration has none of its name."""
+        has = self.settings.candidates if self.settings is not None else {}
+        known = self._candidates.get(name)
+        if name in has or (known is not None and known.digest == digest):
+            return
+        policy = await self._proposed(name, digest)
+        if policy is not None:
+            self._candidates[name] = policy
 
     def answering(self, given: Iterable[Policy]) -> list[Policy]:
         """Return the policies that answer where the configuration has these: what was promoted, in place of its base.
@@ -164,28 +186,35 @@ class Rollouts:
 
         Raises RequestError, also for an engine without `rollouts`; AuditUnavailable and AuditBroken.
         """
-        if self.settings is None:
-            said = "this engine takes part in no rollouts: its configuration has no `rollouts`"
-            raise RequestError(said, where="rollout")
         for _ in range(_TRIES):
-            await self.look()
-            await self.tally(is_due=True)
-            before = self._known.get(command.name)
-            known = Known(
-                rollouts=self._known,
-                candidates=self._candidates,
-                given=given,
-                answering=answering,
-                arms=arms_of(before, self._tallies.get(command.name)) if before is not None else {},
-            )
-            body = next_record(command, by, known, self._clock())
-            if command.action != "abort" and (reason := self._in_the_way(body, answering)):
-                raise RequestError(f"`{body.name}` cannot go on: {reason}", where="name")
+            body = await self.require(command, by, given, answering)
             if command.action == "start":
                 await self._recording.introduce(self._candidates[body.candidate], self._clock())
             if await self._noted_as(body):
                 return self._document(body)
         raise AuditUnavailable(f"somebody else writes of the rollout `{command.name}` all the time: try again")
+
+    async def require(
+        self, command: RolloutCommand, by: str, given: Mapping[str, Policy], answering: Mapping[str, Policy]
+    ) -> RolloutBody:
+        """Return the record that a command leads to as things stand, and write nothing. Raises as `command`."""
+        if self.settings is None:
+            said = "this engine takes part in no rollouts: its configuration has no `rollouts`"
+            raise RequestError(said, where="rollout")
+        await self.look()
+        await self.tally(is_due=True)
+        before = self._known.get(command.name)
+        known = Known(
+            rollouts=self._known,
+            candidates=self._candidates,
+            given=given,
+            answering=answering,
+            arms=arms_of(before, self._tallies.get(command.name)) if before is not None else {},
+        )
+        body = next_record(command, by, known, self._clock())
+        if command.action != "abort" and (reason := self._in_the_way(body, answering)):
+            raise RequestError(f"`{body.name}` cannot go on: {reason}", where="name")
+        return body
 
     async def status(self) -> tuple[RolloutDocument, ...]:
         """Return how all rollouts stand, by name. Raises AuditUnavailable and AuditBroken."""

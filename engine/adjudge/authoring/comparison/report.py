@@ -37,7 +37,7 @@ def text(comparison: Comparison, traffic: Traffic | None, failed: Sequence[str] 
         lines = [f"{old} → {new}"]
         for region in regions:
             lines += [
-                f"  {_cause(region)}",
+                f"  {cause_of(region)}",
                 f"    when {region.condition}",
                 f"    such as {given_text(region.witness)}",
             ]
@@ -68,7 +68,7 @@ def markdown(comparison: Comparison, traffic: Traffic | None, failed: Sequence[s
             cells = (
                 region.old,
                 region.new,
-                in_markdown(_cause(region)),
+                in_markdown(cause_of(region)),
                 in_code(region.condition),
                 in_code(given_text(region.witness)),
             )
@@ -143,7 +143,8 @@ def _by_outcome(comparison: Comparison) -> Iterator[tuple[tuple[Outcome, Outcome
                 yield (old, new), regions
 
 
-def _cause(region: Region) -> str:
+def cause_of(region: Region) -> str:
+    """Say what makes the difference of a region."""
     if region.scorecards:
         return causes((), region.scorecards)
     doubt = " in doubt" if region.in_doubt else ""

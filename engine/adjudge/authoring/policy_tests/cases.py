@@ -64,21 +64,24 @@ def policy_of(path: Path) -> Path | None:
     return path.parent / named.value
 
 
-def read_tests(path: str | Path, catalogue: Catalogue | None = None, text: str | None = None) -> PolicyTestFile:
+def read_tests(
+    path: str | Path, catalogue: Catalogue | None = None, text: str | None = None, policy: Policy | None = None
+) -> PolicyTestFile:
     """Read the tests of a file, and their policy, whose path is relative to the file.
 
     catalogue: the providers and functions that the policy may name. text: in place of the file's own, as in an editor.
+    policy: in place of the one that the file names, which is then not looked for.
     Raises PolicyErrors with everything that is wrong with either.
     """
     path = Path(path)
     own = Source(str(path), text) if text is not None else read_source(path, "test file")
     policies: dict[str, Policy] = {}
-    found, errors = _read(path, own, catalogue, policies)
+    found, errors = _read(path, own, catalogue, policies, policy)
     if found is None and len(errors) > 1 and all(error.source.text == own.text for error in errors):
         from adjudge.policy.text.one_edit import explained  # a file that is right does without
 
         def again(text: str) -> list[PolicyError]:
-            return _read(path, Source(str(path), text), catalogue, policies)[1]
+            return _read(path, Source(str(path), text), catalogue, policies, policy)[1]
 
         errors = explained(own, errors, again, ("tests",))
     if found is None:
@@ -87,7 +90,7 @@ def read_tests(path: str | Path, catalogue: Catalogue | None = None, text: str |
 
 
 def _read(
-    path: Path, own: Source, catalogue: Catalogue | None, policies: dict[str, Policy]
+    path: Path, own: Source, catalogue: Catalogue | None, policies: dict[str, Policy], given: Policy | None
 ) -> tuple[PolicyTestFile | None, list[PolicyError]]:
     """Return the tests of a text, or all that is wrong with it. policies: by name those that were read; it grows."""
     source, root, errors, is_whole = read_on(own)
@@ -95,7 +98,9 @@ def _read(
     entries = (
         reader.mapping(root, "a test file", keys=KEYS, required=("policy", "tests"), at=_head(root)) if root else {}
     )
-    policy = _policy(reader, path, entries, catalogue, policies) if "policy" in entries else None
+    policy = given
+    if policy is None and "policy" in entries:
+        policy = _policy(reader, path, entries, catalogue, policies)
     if policy is None:
         return None, reader.errors
     cases, defaults = _Cases(reader, policy).read(entries)

@@ -12,6 +12,7 @@ from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.closed import ArchiveBody, SegmentBody
+from adjudge.audit.proposals import ProposalBody
 from adjudge.audit.record import Record
 from adjudge.audit.rollouts import RolloutBody, TallyBody
 from adjudge.cli.output import counted
@@ -65,6 +66,8 @@ def summary(record: Record, body: msgspec.Struct | None) -> str:
             return f"{where:>6}  activation  {milliseconds(body.at)}  {activation_said(body)}"
         case RolloutBody():
             return f"{where:>6}  rollout     {milliseconds(body.at)}  {rollout_said(body)}"
+        case ProposalBody():
+            return f"{where:>6}  proposal    {milliseconds(body.at)}  {proposal_said(body)}"
         case TallyBody():
             total = sum(one.decisions for arms in body.stages.values() for one in arms.values())
             return f"{where:>6}  tally       {milliseconds(body.at)}  {body.name}: {counted(total, 'decision')} counted"
@@ -99,6 +102,13 @@ def label_said(label: LabelBody) -> str:
 def erasure_said(gone: ErasureBody) -> str:
     """Return what was erased, by whom and why."""
     return f"{', '.join(gone.names)}{_by(gone.by)}" + (f": {gone.reason}" if gone.reason else "")
+
+
+def proposal_said(body: ProposalBody) -> str:
+    """Say what was done with a proposal, by whom and why."""
+    did = "rolled back" if body.how == "back" else body.act.replace("_", " ")
+    version = f" {body.policy} {body.digest[:12]}" if body.act == "made" else ""
+    return f"{body.proposal}: {did}{version}{_by(body.by)}{f': {body.said}' if body.said else ''}"
 
 
 def rollout_said(body: RolloutBody) -> str:

@@ -82,14 +82,16 @@ def read_policy(
     *,
     folder: Path | None = None,
     texts: Mapping[str, str] | None = None,
+    recorded: bool = True,
     catalogue: Catalogue | None = None,
 ) -> TypedPolicy:
     """Read a policy from its text. Raises PolicyErrors with everything that is wrong with it.
 
     name: what to call the text in errors. folder: where the files of its lists are, and what it includes.
-    texts: `TypedPolicy.texts` of another time, in place of the files: for replays.
+    texts: `TypedPolicy.texts`, in place of the files. recorded: whether these are of another time, for replays; a
+    policy that is new is read as strictly as from its files.
     """
-    policy, errors = _read(text, name, folder, texts, catalogue or Catalogue())
+    policy, errors = _read(text, name, folder, texts, catalogue or Catalogue(), recorded and texts is not None)
     if policy is None or errors:
         raise PolicyErrors(errors if texts is not None else _explained(Source(name, text), errors, folder, catalogue))
     return policy
@@ -110,13 +112,17 @@ def _explained(
 
 
 def _read(
-    text: str, name: str, folder: Path | None, texts: Mapping[str, str] | None, catalogue: Catalogue
+    text: str,
+    name: str,
+    folder: Path | None,
+    texts: Mapping[str, str] | None,
+    catalogue: Catalogue,
+    recorded: bool = False,
 ) -> tuple[TypedPolicy | None, list[PolicyError]]:
     """Return a policy, and everything that is wrong with it."""
-    recorded = texts is not None
     source, root, errors, is_whole = read_on(Source(name, text), recorded=recorded)
     reader = Reader(source, errors, recorded=recorded, is_whole=is_whole)
-    files = Files(folder, texts)
+    files = Files(folder, texts, recorded)
     if root is not None:
         reader, root = with_fragments(reader, root, files)
     reader, sheets = with_sheets(reader, root, files) if root is not None else (reader, {})

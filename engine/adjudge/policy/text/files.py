@@ -41,11 +41,13 @@ class Files:
     """Reads the files of one policy.
 
     folder: where the policy lies; None where it is only a text. given: texts by path, in place of files.
+    is_recorded: whether these are of another time, and taken as they are.
     texts: what was read, by path. lists: values of list files, by path.
     """
 
     folder: Path | None = None
     given: Mapping[str, str] | None = None
+    is_recorded: bool = False
     texts: dict[str, str] = field(default_factory=dict)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -62,13 +64,13 @@ class Files:
         reading = _Reading(reader, node, path, what, sheet)
         try:
             text = reading.text(self.folder, self.given)
-            if self.given is None:
+            if not self.is_recorded:
                 self.refuse_too_much(reading, text)
         except PolicyError as error:
             reader.errors.append(error)
             return None
         self.texts[name] = text
-        if what == "list" and self.given is None:
+        if what == "list" and not self.is_recorded:
             source = Source(path, LONE_RETURN.sub("\n", text))
             for mistake in islice(mistakes_of(text), MISTAKES_MAX):
                 span = Span(mistake.at, mistake.at + 1)
@@ -95,7 +97,7 @@ class Files:
     def builtin(self, name: str, text: str) -> str:
         """Return the text of a built-in list: the one that was given, so that a replay has what the decision had."""
         path = f"builtin:{name}"
-        self.texts[path] = text if self.given is None else self.given.get(path, text)
+        self.texts[path] = self.given.get(path, text) if self.is_recorded and self.given is not None else text
         return self.texts[path]
 
 

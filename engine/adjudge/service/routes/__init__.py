@@ -11,6 +11,7 @@ from adjudge.service.routes import (
     metrics,
     operations,
     policies,
+    proposals,
     rollouts,
     signals,
 )
@@ -23,6 +24,7 @@ ROUTES: tuple[Route, ...] = (
     *operations.ROUTES,
     *metrics.ROUTES,
     *rollouts.ROUTES,
+    *proposals.ROUTES,
     *signals.ROUTES,
     *description.ROUTES,
 )

@@ -1,0 +1,1 @@
+"""New versions of policies, from what somebody proposes to what answers."""
