@@ -281,3 +281,22 @@ def test_key_of_others_permissions_is_checked_on_the_open_file(tmp_path: Path) -
     os.chmod(tmp_path / "a.key", 0o640)
     with pytest.raises(AuditUnavailable, match="others may read"):
         signer_from_file(tmp_path / "a.key")
+
+
+@pytest.mark.parametrize(("mode", "is_ours", "is_read"), [
+    (0o600, True, True), (0o440, True, False), (0o440, False, True), (0o640, False, True), (0o444, False, False),
+    (0o460, False, False),
+])  # fmt: skip
+def test_key_of_a_volume_is_read_by_its_group(
+    mode: int, is_ours: bool, is_read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An orchestrator mounts secrets as its own files, and lets the pod's group read them."""
+    path = tmp_path / "audit.key"
+    generate(path)
+    path.chmod(mode)
+    monkeypatch.setattr("os.geteuid", lambda: path.stat().st_uid + (0 if is_ours else 1))
+    if is_read:
+        signer_from_file(path)
+    else:
+        with pytest.raises(AuditUnavailable, match="others may read this key"):
+            signer_from_file(path)

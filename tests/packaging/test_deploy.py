@@ -17,6 +17,7 @@ import yaml
 from packaging_tools import ROOT
 
 from adjudge.config.file import read_config, require_sound
+from adjudge.service.server import DRAINED_WITHIN_S
 
 DEPLOY = ROOT / "deploy"
 CHART = DEPLOY / "helm" / "adjudge"
@@ -65,6 +66,35 @@ def test_workers_of_compose_may_write_nothing_but_their_folder(tmp_path: Path) -
     text = (DEPLOY / "compose" / "adjudge.yaml").read_text()
     assert set(re.findall(r"/run/secrets/[a-z_]+", text)) <= secrets
     configuration(text, tmp_path)
+
+
+def test_secrets_stand_in_no_command_line_and_in_no_commit() -> None:
+    """A command line is for everybody on the machine to read."""
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
+    job = (CHART / "templates" / "migrate.yaml").read_text()
+    (command,) = re.findall(r"command: (\[.+\])", job)
+    for words in (compose["services"]["migrate"]["entrypoint"], yaml.safe_load(command)):
+        assert re.fullmatch(r'ADJUDGE_DSN="\$+\(cat [a-z/]+\)" exec adjudge postgres migrate', words[-1]), words
+    for ignored in (".gitignore", ".dockerignore"):
+        assert "deploy/compose/secrets" in (ROOT / ignored).read_text().replace("/deploy", "deploy").replace(
+            "secrets/", "secrets"
+        )
+
+
+def test_monitor_finds_pods_where_they_listen() -> None:
+    """By their addresses, which no certificate and no list of hosts names, and under the job that alerts ask for."""
+    monitor = (CHART / "templates" / "service.yaml").read_text().partition("kind: ServiceMonitor")[2]
+    assert "jobLabel: app.kubernetes.io/name" in monitor and "scheme: https" in monitor and "serverName:" in monitor
+    assert 'job="adjudge"' in (DEPLOY / "prometheus" / "alerts.yaml").read_text()
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["name"] == "adjudge"
+    assert 'append $hosts "*"' in (CHART / "templates" / "_helpers.tpl").read_text()
+
+
+def test_pods_have_time_to_end() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert int(values["notice"].removesuffix("s")) + DRAINED_WITHIN_S < values["drainSeconds"]
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
+    assert int(compose["services"]["adjudge"]["stop_grace_period"].removesuffix("s")) > DRAINED_WITHIN_S
 
 
 def test_unit_starts_the_service_with_less_than_a_login_has(tmp_path: Path) -> None:

@@ -87,10 +87,14 @@ def _mac_key(text: bytes, where: str) -> bytes:
 
 
 def secret_from_file(path: Path) -> bytes:
-    """Read a secret that only its owner may read. Raises AuditUnavailable."""
+    """Read a secret that only its owner may read; or, where that is somebody else, as of a volume, also its group.
+
+    Raises AuditUnavailable.
+    """
     try:
         with opened(path) as file:
-            if os.fstat(file.fileno()).st_mode & 0o077:
+            found = os.fstat(file.fileno())
+            if found.st_mode & (0o077 if found.st_uid == os.geteuid() else 0o037):
                 raise AuditUnavailable(f"{path}: others may read this key; `chmod 600` it")
             return file.read(_KEY_MAX)
     except OSError as error:

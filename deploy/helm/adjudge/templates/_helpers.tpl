@@ -25,7 +25,7 @@ capabilities: {drop: [ALL]}
 {{- end -}}
 
 {{- define "adjudge.config" -}}
-{{- $service := dict "keys" "/etc/adjudge/keys/keys.yaml" -}}
+{{- $service := dict "keys" "/etc/adjudge/keys/keys.yaml" "notice" .Values.notice -}}
 {{- if .Values.tls.secret -}}
 {{- $_ := set $service "tls" (dict "certificate" "/etc/adjudge/tls/tls.crt" "key" "/etc/adjudge/tls/tls.key") -}}
 {{- else -}}
@@ -33,7 +33,11 @@ capabilities: {drop: [ALL]}
 {{- end -}}
 {{- $name := include "adjudge.name" . -}}
 {{- $own := list $name (printf "%s.%s" $name .Release.Namespace) (printf "%s.%s.svc" $name .Release.Namespace) -}}
-{{- $_ := set $service "hosts" (concat $own .Values.tls.hosts) -}}
+{{- $hosts := concat $own .Values.tls.hosts -}}
+{{- if .Values.serviceMonitor.enabled -}}
+{{- $hosts = append $hosts "*" -}}{{/* Prometheus asks each pod by its address; its key is what lets it in */}}
+{{- end -}}
+{{- $_ := set $service "hosts" $hosts -}}
 {{- $config := dict "policies" (list "/etc/adjudge/policies/") "service" $service -}}
 {{- if .Values.postgres.enabled -}}
 {{- $ledger := dict "dsn" (dict "file" "/etc/adjudge/postgres/dsn") "fingerprint_key" (dict "file" "/etc/adjudge/postgres/fingerprint.key") -}}
