@@ -179,6 +179,11 @@ class KeptBlock:
         self.head, self._parts = head, parts
         self.count = head.count
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it is much smaller than it could be: one of a process that ended."""
+        return self.count < DECISIONS // 2 and len(self.head.parts) < NAMES_MAX // 2
+
     def names(self) -> Iterator[str]:
         """As of `Block`."""
         return iter(self.head.parts)

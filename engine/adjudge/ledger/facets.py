@@ -114,6 +114,9 @@ class Facets:
         if self._thread is not None:
             self._thread.join()
         with self._lock:
+            with suppress(sqlite3.Error, OSError):
+                for block in [*self._open.values()]:  # so that the next start need not read that again
+                    self._keep(block)
             self._let_go()
 
     def _lines_of(
@@ -157,7 +160,7 @@ class Facets:
         """Return the newest block that begins before a byte, with its stretch; None where there is none."""
         self._note_losses()
         of = self._open.get(segment)
-        if of is not None and of.begin < before and of.count:
+        if of is not None and of.begin < before and of.count and not self._goes_further(of):
             return of.begin, of.end, of
         while self._file is not None and (at := bisect_left(self._stretches, (segment, before, 0)) - 1) >= 0:
             found, begin, end = self._stretches[at]
@@ -252,7 +255,7 @@ class Facets:
                 while self._read_on():
                     pass
                 self._is_failing = False
-            except (sqlite3.Error, OSError, StaleFacets, AuditUnavailable, AuditBroken) as error:
+            except (sqlite3.Error, OSError, StaleFacets, SpoiltBlock, AuditUnavailable, AuditBroken) as error:
                 if not self._is_failing:
                     _events.warning("facets_not_written", directory=str(self._directory), reason=str(error))
                 is_spoilt = FacetFile.is_spoilt(error)
@@ -331,13 +334,31 @@ class Facets:
             return end
         return 0
 
+    def _begin(self, path: Path, number: int) -> int:
+        """Return where to read a segment from: a last block that has room is made again, and is used until then."""
+        end = self._upto(path, number)
+        at = bisect_left(self._stretches, (number, end, -1)) - 1
+        if not end or self._stretches[at][0] != number:
+            return end
+        begin = self._stretches[at][1]
+        return begin if self._kept(path, number, begin).has_room else end
+
+    def _goes_further(self, of: OpenBlock) -> bool:
+        """Whether a block is kept that is being made again, and has more yet."""
+        at = bisect_left(self._stretches, (of.segment, of.begin, 0))
+        return (
+            at < len(self._stretches)
+            and self._stretches[at] > (of.segment, of.begin, of.end)
+            and (self._stretches[at][:2] == (of.segment, of.begin))
+        )
+
     def _read(self, opened: FileIO, path: Path, limit: int, *, is_over: bool) -> bool:
         """Read some of a segment, up to a byte; is_over: which is its end. Return whether there is more."""
         with self._lock:
             self._note_losses()
             segment = segment_number(path)
             if segment not in self._open:
-                self._open[segment] = OpenBlock(segment, self._upto(path, segment))
+                self._open[segment] = OpenBlock(segment, self._begin(path, segment))
             block = self._open[segment]
             opened.seek(block.end)
             data = opened.read(min(_READ, limit - block.end))
@@ -353,22 +374,23 @@ class Facets:
                 return False
             for line in lines[:-1]:
                 if block.is_full:
-                    self._close(block)
+                    self._keep(block)
                     block = self._open[segment] = OpenBlock(segment, block.end)
                 block.add(line + b"\n")
             if block.end < limit:
                 return True
             if is_over:
-                self._close(block)
+                self._keep(block)
             return False
 
-    def _close(self, block: OpenBlock) -> None:
-        """Keep a block."""
+    def _keep(self, block: OpenBlock) -> None:
+        """Put a block into the file, in place of the one that it makes again."""
         self._open.pop(block.segment, None)
-        if self._file is None or self._losses() != self._lost or block.begin == block.end:
+        if self._file is None or self._losses() != self._lost or block.begin == block.end or self._goes_further(block):
             return
         head, parts = block.closed()
         self._file.add(head, parts)
+        self._forget([one for one in self._stretches if one[:2] == (head.segment, head.begin)])
         insort(self._stretches, (head.segment, head.begin, head.end))
 
 
