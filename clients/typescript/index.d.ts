@@ -188,6 +188,7 @@ export interface Decision {
   capture_reason: string | null;
   /** What went otherwise than usual, for a person to read. */
   notes: Array<string>;
+  reviewed?: Reviewed | null;
   arm?: ArmOfDecision | null;
   /** What comes later; the decision is superseded then. */
   awaits?: Array<Awaited>;
@@ -293,6 +294,28 @@ export interface Label {
   note?: string;
   /** Who says so, where that is not the caller. */
   by?: string | null;
+}
+
+/** What one person decided. */
+export interface Look {
+  /** A time with its zone. */
+  at: string;
+  /** A person, or the name of a key. */
+  by: string;
+  /** What is to happen. */
+  outcome: "pass" | "reject";
+  /** The code of why. */
+  reason: string;
+}
+
+/** What somebody wrote beside a review. */
+export interface Note {
+  /** A time with its zone. */
+  at: string;
+  /** A person, or the name of a key. */
+  by: string;
+  /** A few words. */
+  note: string;
 }
 
 /** What is to happen: pass < review < reject. Compare and `max` go by severity, never by letters. */
@@ -490,6 +513,74 @@ export interface Request {
   attempts?: number | null;
 }
 
+/** What is to be done with a review. */
+export interface ReviewCommand {
+  /** What to do. */
+  action: "claim" | "note" | "release" | "decide";
+  /** The id of a decision: 32 lower-case hex digits. */
+  decision_id: string;
+  /** To decide: what is to happen. */
+  outcome?: string | null;
+  /** To decide: the code of why. */
+  reason?: string;
+  /** A few words. */
+  note?: string;
+  /** Who does it, where that is not the caller. */
+  by?: string | null;
+}
+
+/** How a review stands. */
+export interface Review {
+  /** The id of a decision: 32 lower-case hex digits. */
+  decision_id: string;
+  /** The caller's id of one check: 32 letters or digits. The same id with the same request has the same answer. */
+  merchant_biz_id: string;
+  /** The name of a policy. */
+  policy: string;
+  /** A time with its zone. */
+  decided_at: string;
+  /** When a person is to have decided. */
+  due: string;
+  /** What the policy came to: `reject` where a person has to confirm it. */
+  outcome: string;
+  /** Why a person is to look: reason codes. */
+  reasons: Array<string>;
+  /** How it stands; `second` waits for another person. */
+  status: "open" | "claimed" | "second" | "decided";
+  /** Who has claimed it. */
+  holder?: string | null;
+  /** When that claim lapses. */
+  until?: string | null;
+  notes?: Array<Note>;
+  /** What was decided; hidden while a second person is to look. */
+  first?: Look | null;
+  /** What a second person decided, without being told of the first. */
+  second?: Look | null;
+  /** The decision that took its place. */
+  decision?: string | null;
+  /** Whether both decided the same. */
+  agrees?: boolean | null;
+}
+
+/** That a person has decided. Who it was, the log says. */
+export interface Reviewed {
+  /** The code of why. */
+  reason: string;
+  /** When the policy was evaluated. */
+  judged_at: string;
+  /** The policy's verdict. */
+  instead_of: Outcome;
+}
+
+/** What waits for a person, the oldest first. */
+export interface Reviews {
+  reviews: Array<Review>;
+  /** Decisions before this were not looked for. */
+  since: string;
+  /** Whether all since then were looked at; there may be older ones otherwise. */
+  complete: boolean;
+}
+
 /** What is to be done with a rollout. */
 export interface RolloutCommand {
   /** What to do. */
@@ -684,6 +775,26 @@ export class Client extends Exchange {
 
   /** What is counted of requests, decisions and providers, for Prometheus. */
   metrics(options?: AskOptions): Promise<string>;
+
+  /**
+   * Say what waits for a person, the oldest first.
+   * @param options.status How it stands; `due` is what is late. All that waits unless given.
+   * @param options.policy The name of the policy that decided.
+   * @param options.reason A code of the rules that decided.
+   * @param options.holder Who has claimed it.
+   * @param options.since When it was decided, at the earliest; 14 days ago unless given.
+   * @param options.limit Reviews at most; 100 unless given.
+   */
+  listReviews(options?: AskOptions & { status?: "claimed" | "decided" | "due" | "open" | "second"; policy?: string; reason?: string; holder?: string; since?: string; limit?: number }): Promise<Reviews>;
+
+  /** Claim a review, note something, give it back, or decide. */
+  review(body: ReviewCommand, options?: AskOptions): Promise<Review>;
+
+  /**
+   * Say how the review of a decision stands.
+   * @param decision_id The decision.
+   */
+  findReview(decisionId: string, options?: AskOptions): Promise<Review>;
 
   /** Say how rollouts stand. */
   look(options?: AskOptions): Promise<Rollouts>;

@@ -150,6 +150,45 @@ export class Client extends Exchange {
     );
   }
 
+  listReviews(options = {}) {
+    return this.ask(
+      {
+        method: "GET",
+        path: "/v1/reviews",
+        gives: [200],
+        query: { status: options.status, policy: options.policy, reason: options.reason, holder: options.holder, since: options.since, limit: options.limit },
+        isRepeatable: true,
+      },
+      options,
+    );
+  }
+
+  review(body, options = {}) {
+    return this.ask(
+      {
+        method: "POST",
+        path: "/v1/reviews",
+        gives: [200],
+        body,
+        ids: { ...body },
+      },
+      options,
+    );
+  }
+
+  findReview(decisionId, options = {}) {
+    return this.ask(
+      {
+        method: "GET",
+        path: `/v1/reviews/${segment(decisionId)}`,
+        gives: [200],
+        ids: { decision_id: decisionId },
+        isRepeatable: true,
+      },
+      options,
+    );
+  }
+
   look(options = {}) {
     return this.ask(
       {

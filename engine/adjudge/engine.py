@@ -40,6 +40,7 @@ from adjudge.decision.prepared import (
 from adjudge.decision.single_flight import SingleFlight
 from adjudge.decision.tally import Tally
 from adjudge.documents.proposals import ProposalCommand, ProposalDocument
+from adjudge.documents.reviews import ReviewCommand, ReviewDocument, ReviewQuery, ReviewsDocument
 from adjudge.documents.rollouts import RolloutCommand, RolloutDocument
 from adjudge.errors import (
     AdjudgeError,
@@ -74,6 +75,8 @@ from adjudge.proposals.activation import bring_about, require_possible
 from adjudge.proposals.control import Draft, Proposals
 from adjudge.proposals.settings import ProposalSettings
 from adjudge.registry import Registry
+from adjudge.reviews.control import Reviews
+from adjudge.reviews.settings import ReviewSettings
 from adjudge.rollouts.commands import check_candidates
 from adjudge.rollouts.control import Rollouts
 from adjudge.rollouts.settings import RolloutSettings
@@ -146,6 +149,7 @@ class Engine(Door):
         watch: PolicyWatch | None = None,
         rollouts: RolloutSettings | None = None,
         proposals: ProposalSettings | None = None,
+        reviews: ReviewSettings | None = None,
         clock: Callable[[], datetime] = _utc_now,
         journal: AuditTrail | None = None,
         store: object = None,
@@ -165,6 +169,7 @@ class Engine(Door):
         routes: choose the policy of a request that names none. watch: what replaces the policies meanwhile.
         rollouts: other versions of the policies that may take part. proposals: whether others may be proposed, which
         take part once they are approved; None for none.
+        reviews: how people decide in their place.
         clock: an aware time, read once for each decision. journal: what `trail` was called before. store, memory,
         observers: are gone; see `ledger`, `answer_for_s` and `readers`.
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
@@ -204,6 +209,7 @@ class Engine(Door):
             clock=self._clock,
             routes=routes,
         )
+        check_kind("reviews", reviews, (ReviewSettings, NoneType), "ReviewSettings")
         check_kind("rollouts", rollouts, (RolloutSettings, NoneType), "RolloutSettings")
         check_kind("proposals", proposals, (ProposalSettings, NoneType), "ProposalSettings")
         if proposals is not None and rollouts is None:
@@ -219,6 +225,7 @@ class Engine(Door):
         self._calls = CallLedger(self._recording, self._clock)
         self._proposals = Proposals(proposals, self._ledger, registry.catalogue, self._clock)
         self._rollouts = Rollouts(rollouts, self._ledger, self._recording, self._clock, self._proposals.candidate)
+        self._reviews = Reviews(reviews or ReviewSettings(), self._ledger, self._clock, self._has_confirms)
         self._running: Mapping[str, _Running] = {}  # by policy; empty where no rollout runs
         self._ticking: Ticking | None = None
         self._feeds = Feeds(readers or {})
@@ -542,6 +549,18 @@ class Engine(Door):
 
         checks = checked(draft.base, draft.policy, draft.tests, self.registry.catalogue())
         return diff_of(draft.base, draft.policy), checks
+
+    async def _reviews_now(self, query: ReviewQuery, by: str) -> ReviewsDocument:
+        return await self._reviews.queue(query, by)
+
+    async def _review_now(self, decision_id: str, by: str) -> ReviewDocument:
+        return await self._reviews.show(decision_id, by)
+
+    async def _review(self, command: ReviewCommand, by: str) -> ReviewDocument:
+        return await self._reviews.act(command, by)
+
+    def _has_confirms(self) -> bool:
+        return any(policy.typed.confirms for policy in self.policies.values())
 
     def usage(self) -> dict[str, Usage]:
         """Return what this process asked of each provider and what that cost, by the provider's name.

@@ -342,6 +342,19 @@ class Sampled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     share: float
 
 
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """That a person has decided, in place of the decision that this one supersedes; the verdict is what it was then.
+
+    then: what the decision is. reason: a code. by: who decided. judged_at: the policy's `now` of the verdict, aware
+    UTC.
+    """
+
+    then: Outcome
+    reason: str
+    judged_at: datetime
+    by: str = ""
+
+
 Mode = Literal["shadow", "canary", "hold-out"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 """How a version of a policy may take part in a rollout."""
@@ -378,6 +391,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     final: False while a person has to confirm it, as the policy says of some rejects; a label `fraud` does, while no
     newer one takes it back.
     arm: by which version it was made, while a rollout ran.
+    reviewed: where a person has decided in its place.
     """
 
     decision_id: str
@@ -399,10 +413,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sampled: Sampled | None = None
     final: bool = True
     arm: Arm | None = None
+    reviewed: Reviewed | None = None
 
     @property
     def outcome(self) -> Outcome:
-        """What is to happen: the verdict's outcome, unless the decision was drawn for a person to look at."""
+        """What is to happen: the verdict's outcome, unless a person has decided or is to, for it was drawn for that."""
+        if self.reviewed is not None:
+            return self.reviewed.then
         return self.verdict.outcome if self.sampled is None else self.sampled.then
 
     @property

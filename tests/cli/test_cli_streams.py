@@ -39,7 +39,7 @@ RESULTS = {
     "new": ["new", "fresh", "--yes"],
 }
 """A run of each command that prints a result."""
-ELSEWHERE = {"lsp", "serve", "table", "top", "tune"}
+ELSEWHERE = {"lsp", "proposal", "review", "serve", "table", "top", "tune"}
 """The first speaks to an editor, the second to others than who started it; the rest need more than stands here, and
 print by the same functions."""
 

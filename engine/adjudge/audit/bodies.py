@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 from adjudge.audit.media import jpeg_size
-from adjudge.model import Arm, Decision, DecisionStatus, Face, Outcome, Request, Sampled, Signal, Verdict
+from adjudge.model import Arm, Decision, DecisionStatus, Face, Outcome, Request, Reviewed, Sampled, Signal, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import novel_name
@@ -54,7 +54,7 @@ class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     inputs, signals: fields as they came, times and lengths of time as texts.
 
     personal: full names of the fields, such as `email` or `device.owner`, that stand here as commitments.
-    arm, shadows: while rollouts run.
+    arm, shadows: while rollouts run. reviewed: where a person has decided.
     """
 
     decision_id: str
@@ -84,11 +84,19 @@ class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     final: bool = True
     arm: Arm | None = None
     shadows: tuple[ShadowBody, ...] = ()
+    reviewed: Reviewed | None = None
 
     @property
     def outcome(self) -> Outcome:
-        """What was to happen: the verdict's outcome, unless the decision was drawn for a person to look at."""
+        """What was to happen, as of `Decision`."""
+        if self.reviewed is not None:
+            return self.reviewed.then
         return self.verdict.outcome if self.sampled is None else self.sampled.then
+
+    @property
+    def judged_at(self) -> datetime:
+        """The policy's `now`: when it was decided, or when the verdict was made that a person then decided about."""
+        return self.at if self.reviewed is None else self.reviewed.judged_at
 
 
 class PolicyBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -219,6 +227,7 @@ class Recorder:
             final=decision.final,
             arm=decision.arm,
             shadows=shadows,
+            reviewed=decision.reviewed,
         )
 
     def signal(self, signal: Signal, sealed: Sealed) -> Signal:
@@ -280,6 +289,7 @@ def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
         sampled=body.sampled,
         final=body.final,
         arm=body.arm,
+        reviewed=body.reviewed,
     )
 
 

@@ -24,6 +24,7 @@ from adjudge.audit.elsewhere import AnyLog, named, newest_elsewhere, read_elsewh
 from adjudge.audit.proposals import PROPOSAL, ProposalBody
 from adjudge.audit.read import UnfinishedLine, read, tail
 from adjudge.audit.record import Record, parse
+from adjudge.audit.reviews import REVIEW, ReviewBody
 from adjudge.audit.rollouts import ROLLOUT, TALLY, RolloutBody, TallyBody
 from adjudge.audit.verify import LogPath
 from adjudge.errors import AuditBroken, NothingRead
@@ -43,6 +44,7 @@ KINDS: Mapping[str, type[msgspec.Struct]] = {
     ROLLOUT: RolloutBody,
     TALLY: TallyBody,
     PROPOSAL: ProposalBody,
+    REVIEW: ReviewBody,
 }
 """What a record of each kind holds. A kind that is not here is of a later version, and is passed over."""
 

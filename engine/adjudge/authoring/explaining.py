@@ -30,7 +30,7 @@ def explained(
 
 def explanation_of(found: Recorded, locale: str, *, personal: bool) -> Explanation:
     """Return why the verdict came out so."""
-    return found.policy.explain(found.given, now=found.decision.at, personal=personal, locale=locale)
+    return found.policy.explain(found.given, now=found.decision.judged_at, personal=personal, locale=locale)
 
 
 def changes_of(found: Recorded, applicant: bool) -> Counterfactual | str:
@@ -42,7 +42,7 @@ def changes_of(found: Recorded, applicant: bool) -> Counterfactual | str:
             raise
         missing = MissingExtra("proofs", "z3")
         return f"{missing}: {missing.hint}"
-    return counterfactual(found.policy, found.given, now=found.decision.at, actionable=applicant)
+    return counterfactual(found.policy, found.given, now=found.decision.judged_at, actionable=applicant)
 
 
 def is_other(found: Recorded, explanation: Explanation) -> bool:

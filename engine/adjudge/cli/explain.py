@@ -80,7 +80,9 @@ def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | 
 def _decided(found: Recorded, explanation: Explanation) -> Iterator[str]:
     """Say what the verdict alone does not tell of the decision."""
     decision = found.decision
-    if decision.sampled is not None:
+    if decision.reviewed is not None:
+        yield f"decided as {decision.outcome} by a person, {decision.reviewed.reason}; the verdict itself is:"
+    elif decision.sampled is not None:
         yield f"decided as {decision.outcome}: sampled for a person, {decision.sampled.reason}; the verdict itself is:"
     elif is_other(found, explanation):
         yield f"decided as {decision.outcome}; without those values it is:"

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, str] = {
     "decide": "Decide a request, or many of them.",
     "proposal": "Propose new versions of policies; look at them, approve and activate them.",
     "rollout": "Start, ramp, promote and abort rollouts, and say how they stand.",
+    "review": "Say what waits for a person, and claim, note and decide it.",
     "serve": "Serve the engine of a configuration over HTTP.",
     "keys": "Make, list and revoke the keys of a service.",
     "top": "Show what a service does, live: rates, outcomes, providers, budgets.",

@@ -66,7 +66,9 @@ def decision_text(decision: Decision) -> str:
     lines += [_row("signal", _signal_text(signal)) for signal in decision.signals.values()]
     lines += [_row("final", "not yet: a person must confirm it")] if not decision.final else []
     lines += (
-        [_row("sampled", f"{decision.sampled.reason}: otherwise {decision.verdict.outcome}")]
+        [_row("reviewed", f"{decision.reviewed.reason}: otherwise {decision.verdict.outcome}")]
+        if decision.reviewed
+        else [_row("sampled", f"{decision.sampled.reason}: otherwise {decision.verdict.outcome}")]
         if decision.sampled
         else []
     )

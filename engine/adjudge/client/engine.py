@@ -25,8 +25,16 @@ from adjudge.documents.decisions import decode_decision, decode_page
 from adjudge.documents.policies import decode_policies
 from adjudge.documents.problems import NO_DECISION, NO_POLICY, error_of
 from adjudge.documents.proposals import ProposalCommand, ProposalDocument, decode_proposal, decode_proposals
-from adjudge.documents.queries import encode_query
+from adjudge.documents.queries import encode_query, encode_review_query
 from adjudge.documents.requests import encode_request
+from adjudge.documents.reviews import (
+    ReviewCommand,
+    ReviewDocument,
+    ReviewQuery,
+    ReviewsDocument,
+    decode_review,
+    decode_reviews,
+)
 from adjudge.documents.rollouts import RolloutCommand, RolloutDocument, decode_rollout, decode_rollouts
 from adjudge.errors import JsonError, ServiceMismatch
 from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, ServedPolicy
@@ -187,6 +195,32 @@ class Engine(Door):
             return decode_policies(self._good(answer), is_one=name is not None)
         except JsonError as error:
             self._refuse(f"gave what {error.message}")
+
+    async def _reviews_now(self, query: ReviewQuery, by: str) -> ReviewsDocument:
+        question = Question(method="GET", path="/v1/reviews", query=encode_review_query(query), is_safe=True)
+        answer = await self._ask(question, self._within_s)
+        try:
+            return decode_reviews(self._good(answer))
+        except JsonError as error:
+            self._refuse(error.message)
+
+    async def _review_now(self, decision_id: str, by: str) -> ReviewDocument:
+        question = Question(method="GET", path=f"/v1/reviews/{decision_id}", is_safe=True)
+        return self._reviewed(await self._ask(question, self._within_s), decision_id)
+
+    async def _review(self, command: ReviewCommand, by: str) -> ReviewDocument:
+        asked = msgspec.json.encode(msgspec.structs.replace(command, by=None if by == NAMED_NOBODY else by))
+        answer = await self._ask(Question(method="POST", path="/v1/reviews", body=asked), self._within_s)
+        return self._reviewed(answer, command.decision_id)
+
+    def _reviewed(self, answer: Answer, decision_id: str) -> ReviewDocument:
+        try:
+            found = decode_review(self._good(answer))
+        except JsonError as error:
+            self._refuse(error.message)
+        if found.decision_id != decision_id:
+            self._refuse("gave the review of another decision")
+        return found
 
     async def _rollouts_now(self) -> tuple[RolloutDocument, ...]:
         answer = await self._ask(Question(method="GET", path="/v1/rollouts", is_safe=True), self._within_s)

@@ -17,6 +17,7 @@
     allow: {environment: [DEVICE_RISK_TOKEN], hosts: [risk.internal]}      # see allowed.py
     rollouts: {candidates: {stricter: next/onboarding.yaml}}      # see rollouts.py
     proposals: {four_eyes: true}        # see proposals.py
+    reviews: {held_for: 30m, within: 24h, second: 5%}              # see reviews.py
     service: {hosts: [risk.internal]}   # of `adjudge serve` alone; see service.py
 
 Paths are relative to the file's folder.
@@ -37,6 +38,7 @@ from adjudge.config.bundles.settings import BundleSettings, read_bundle
 from adjudge.config.policies import Location, PolicyLoader
 from adjudge.config.proposals import read_proposals
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
+from adjudge.config.reviews import read_reviews
 from adjudge.config.rollouts import RolloutsForm, load_candidates, read_rollouts
 from adjudge.config.routes import read_routes
 from adjudge.config.service import ServiceSettings, read_service
@@ -55,6 +57,7 @@ from adjudge.policy.routes import RouteTable
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.proposals.settings import ProposalSettings
 from adjudge.registry import Registry
+from adjudge.reviews.settings import ReviewSettings
 from adjudge.rollouts.settings import RolloutSettings
 from adjudge.signals.allowed import Allowed
 from adjudge.source import Span
@@ -79,6 +82,7 @@ _KEYS = (
     "allow",
     "rollouts",
     "proposals",
+    "reviews",
     "service",
 )
 _LONGEST_ANSWER_S = 366 * 86400.0
@@ -121,6 +125,7 @@ class Config:
     allowed: Allowed = NOTHING
     rollouts: RolloutsForm | None = None
     proposals: ProposalSettings | None = None
+    reviews: ReviewSettings = ReviewSettings()
     service: ServiceSettings = ServiceSettings()
     folder: Path = field(default=Path(), compare=False)
     reader: Reader | None = field(default=None, compare=False, repr=False)
@@ -155,6 +160,7 @@ def assemble(config: Config, *, policies_every_s: float = 0.0) -> Engine:
             watch=watch,
             rollouts=rollouts,
             proposals=config.proposals,
+            reviews=config.reviews,
         )
     except BaseException:
         ledger.close()
@@ -329,6 +335,7 @@ class _Config:
             allowed=read_allowed(reader, parts.get("allow"), self.folder),
             rollouts=read_rollouts(reader, parts.get("rollouts"), self.folder),
             proposals=read_proposals(reader, parts.get("proposals")),
+            reviews=read_reviews(reader, parts.get("reviews")),
             service=read_service(reader, parts.get("service"), self.folder),
             folder=self.folder,
             reader=reader,

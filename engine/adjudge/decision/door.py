@@ -18,6 +18,7 @@ from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_d
 from adjudge.decision.home import Home
 from adjudge.decision.many import in_order
 from adjudge.documents.proposals import ProposalCommand, ProposalDocument
+from adjudge.documents.reviews import ReviewCommand, ReviewDocument, ReviewQuery, ReviewsDocument
 from adjudge.documents.rollouts import RolloutCommand, RolloutDocument
 from adjudge.errors import AdjudgeError, EngineError, RequestError
 from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, ServedPolicy, check_merchant_biz_id
@@ -277,6 +278,48 @@ class Door(ABC):
 
     proposal_sync = in_thread(proposal)
 
+    async def reviews(self, query: ReviewQuery | None = None, *, by: str = NAMED_NOBODY) -> ReviewsDocument:
+        """Return what waits for a person, the oldest first.
+
+        by: who asks; who is to look a second time is not told what the first one decided.
+        Raises RequestError, also where the ledger keeps no reviews; AuditUnavailable and AuditBroken.
+        """
+        query = _review_query(query, by)
+        return await self._home.run(lambda: self._reviews_now(query, by))
+
+    reviews_sync = in_thread(reviews)
+
+    async def find_review(self, decision_id: str, *, by: str = NAMED_NOBODY) -> ReviewDocument:
+        """Return how the review of a decision stands. by: as of `reviews`.
+
+        Raises RequestError where the decision has none; AuditUnavailable and AuditBroken.
+        """
+        _check_review(decision_id, by)
+        return await self._home.run(lambda: self._review_now(decision_id, by))
+
+    find_review_sync = in_thread(find_review)
+
+    async def review(
+        self,
+        action: str,
+        decision_id: str,
+        *,
+        outcome: str | None = None,
+        reason: str = "",
+        note: str = "",
+        by: str,
+    ) -> ReviewDocument:
+        """Do something with the review of a decision: `claim`, `note`, `release` or `decide` it; return how it stands.
+
+        outcome, reason: to decide: `pass` or `reject`, and a code. The answer is then a new decision, which supersedes
+        that one. by: who does it; another one may not decide what they have claimed.
+        Raises RequestError where that cannot be done; AuditUnavailable and AuditBroken.
+        """
+        command = _review_command(action, decision_id, outcome, reason, note, by)
+        return await self._home.run(lambda: self._review(command, by))
+
+    review_sync = in_thread(review)
+
     async def aclose(self) -> None:
         """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
         await self._home.close()
@@ -339,6 +382,15 @@ class Door(ABC):
 
     @abstractmethod
     async def _search(self, query: DecisionQuery, cursor: str | None) -> DecisionPage: ...
+
+    @abstractmethod
+    async def _reviews_now(self, query: ReviewQuery, by: str) -> ReviewsDocument: ...
+
+    @abstractmethod
+    async def _review_now(self, decision_id: str, by: str) -> ReviewDocument: ...
+
+    @abstractmethod
+    async def _review(self, command: ReviewCommand, by: str) -> ReviewDocument: ...
 
     @abstractmethod
     async def _rollouts_now(self) -> tuple[RolloutDocument, ...]: ...
@@ -465,6 +517,35 @@ def _as_said(command: _Command, where: str) -> _Command:
         return msgspec.convert(msgspec.to_builtins(command), type(command))
     except (TypeError, msgspec.ValidationError) as error:
         raise RequestError(str(error).lower(), where=where) from None
+
+
+def _review_query(query: object, by: str) -> ReviewQuery:
+    check_who(by)
+    if query is None:
+        return ReviewQuery()
+    if not isinstance(query, ReviewQuery):
+        raise RequestError("must be a ReviewQuery", where="query")
+    return query
+
+
+def _check_review(decision_id: str, by: str) -> None:
+    check_who(by)
+    _check_one(decision_id, None)
+
+
+def _review_command(
+    action: str, decision_id: str, outcome: str | None, reason: str, note: str, by: str
+) -> ReviewCommand:
+    _check_review(decision_id, by)
+    try:
+        check_reason(note)
+    except ValueError:
+        raise RequestError("must be a text of at most 1000 characters", where="note") from None
+    command = ReviewCommand(action=action, decision_id=decision_id, outcome=outcome, reason=reason, note=note)
+    try:
+        return msgspec.convert(msgspec.to_builtins(command), ReviewCommand)
+    except (TypeError, msgspec.ValidationError) as error:
+        raise RequestError(str(error).lower(), where="review") from None
 
 
 def _label(

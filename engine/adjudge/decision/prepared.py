@@ -172,6 +172,8 @@ def is_answer(earlier: Decision, prepared: PreparedRequest, now: datetime) -> bo
 
     An answer that was to come later and has not is a failure once its time is over. now: aware.
     """
+    if earlier.reviewed is not None:
+        return True  # what a person has decided stands until somebody asks anew
     if prepared.late is not None:
         waited = earlier.signals.get(prepared.late.name)
         return waited is None or waited.status is not SignalStatus.PENDING or waited.call != prepared.late.call

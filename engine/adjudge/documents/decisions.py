@@ -9,7 +9,18 @@ import msgspec
 
 from adjudge.documents.terms import Cursor, DecisionId, MerchantBizId, Money, Points, RuleIds, Timestamp, said
 from adjudge.errors import JsonError
-from adjudge.model import Arm, Decision, DecisionPage, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
+from adjudge.model import (
+    Arm,
+    Decision,
+    DecisionPage,
+    DecisionStatus,
+    Outcome,
+    Reviewed,
+    Sampled,
+    Signal,
+    SignalStatus,
+    Verdict,
+)
 from adjudge.values.literals import format_timestamp
 
 Problems = tuple[tuple[str, str], ...]
@@ -28,6 +39,12 @@ def decision_document(decision: Decision) -> dict[str, object]:
         "final": decision.final,
         "sampled": sampled
         and {"reason": sampled.reason, "share": sampled.share, "instead_of": decision.verdict.outcome.value},
+        "reviewed": decision.reviewed
+        and {
+            "reason": decision.reviewed.reason,
+            "judged_at": format_timestamp(decision.reviewed.judged_at),
+            "instead_of": decision.verdict.outcome.value,
+        },
         "arm": decision.arm
         and {"rollout": decision.arm.rollout, "number": decision.arm.number, "name": decision.arm.name},
         "problems": [
@@ -118,6 +135,14 @@ class SampledDocument(msgspec.Struct):
     instead_of: Annotated[Outcome, said("The policy's verdict.")]
 
 
+class ReviewedDocument(msgspec.Struct):
+    """That a person has decided. Who it was, the log says."""
+
+    reason: Annotated[str, said("The code of why.", "KNOWN_CUSTOMER")]
+    judged_at: Annotated[Timestamp, said("When the policy was evaluated.")]
+    instead_of: Annotated[Outcome, said("The policy's verdict.")]
+
+
 class ArmOfDecision(msgspec.Struct):
     """By which version of the policy a decision was made, while a rollout ran."""
 
@@ -194,6 +219,7 @@ class DecisionDocument(msgspec.Struct):
     capture_again: Annotated[str | None, said("Why the picture should be taken again, as an instruction to show.")]
     capture_reason: Annotated[str | None, said("The code of that reason.")]
     notes: Annotated[tuple[str, ...], said("What went otherwise than usual, for a person to read.")]
+    reviewed: ReviewedDocument | None = None
     arm: ArmOfDecision | None = None
     awaits: Annotated[tuple[AwaitedDocument, ...], said("What comes later; the decision is superseded then.")] = ()
 
@@ -240,7 +266,8 @@ def decode_page(document: bytes) -> DecisionPage:
 
 def _consistent(said: DecisionDocument) -> Decision:
     """Return the decision. Raises JsonError where it contradicts itself."""
-    decided = said.sampled.instead_of if said.sampled is not None else said.outcome
+    changed = said.reviewed or said.sampled
+    decided = changed.instead_of if changed is not None else said.outcome
     if said.lower > said.upper or decided < said.lower or said.settled != (said.lower is said.upper):
         raise JsonError("is no decision: its outcome and bounds contradict each other")
     return _decision(said, decided)
@@ -284,6 +311,7 @@ def _decision(said: DecisionDocument, decided: Outcome) -> Decision:
         sampled=_sampled(said),
         final=said.final,
         arm=Arm(rollout=said.arm.rollout, number=said.arm.number, name=said.arm.name) if said.arm is not None else None,
+        reviewed=_reviewed(said),
     )
 
 
@@ -299,4 +327,11 @@ def _pairs(said: Sequence[FieldProblem], *, by: str) -> Problems:
 def _sampled(said: DecisionDocument) -> Sampled | None:
     if said.sampled is None:
         return None
-    return Sampled(then=said.outcome, reason=said.sampled.reason, share=said.sampled.share)
+    then = said.outcome if said.reviewed is None else Outcome.REVIEW
+    return Sampled(then=then, reason=said.sampled.reason, share=said.sampled.share)
+
+
+def _reviewed(said: DecisionDocument) -> Reviewed | None:
+    if said.reviewed is None:
+        return None
+    return Reviewed(then=said.outcome, reason=said.reviewed.reason, judged_at=said.reviewed.judged_at)

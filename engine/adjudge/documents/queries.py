@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
+from adjudge.documents.reviews import QUEUE_LIMIT, ReviewQuery
 from adjudge.errors import EvaluationError, RequestError
 from adjudge.model import SEARCH_LIMIT, DecisionQuery, Outcome
 from adjudge.patterns import late
@@ -13,6 +14,7 @@ from adjudge.values.literals import format_timestamp, parse_timestamp
 
 _TEXTS = ("merchant_biz_id", "policy", "rule", "reason", "missing", "tag", "waiver", "unknown")
 PARAMETERS = (*_TEXTS, "outcome", "since", "until", "limit")
+REVIEW_PARAMETERS = ("status", "policy", "reason", "holder", "since", "limit")
 _LIMIT = late(r"[1-9][0-9]{0,4}")
 
 
@@ -32,6 +34,27 @@ def decode_query(given: Mapping[str, str]) -> DecisionQuery:
         outcome=cast(Outcome | None, given.get("outcome")),  # which DecisionQuery looks at
         since=_time(given, "since"),
         until=_time(given, "until"),
+        limit=int(limit),
+    )
+
+
+def encode_review_query(query: ReviewQuery) -> dict[str, str]:
+    """Return the parameters of a look at the queue of reviews."""
+    said = {name: getattr(query, name) for name in REVIEW_PARAMETERS}
+    return {name: _text(value) for name, value in said.items() if value is not None}
+
+
+def decode_review_query(given: Mapping[str, str]) -> ReviewQuery:
+    """Return the reviews that parameters ask for. Raises RequestError."""
+    limit = given.get("limit", str(QUEUE_LIMIT))
+    if not _LIMIT.fullmatch(limit):
+        raise RequestError("must be a whole number above 0", where="limit")
+    return ReviewQuery(
+        status=given.get("status"),
+        policy=given.get("policy"),
+        reason=given.get("reason"),
+        holder=given.get("holder"),
+        since=_time(given, "since"),
         limit=int(limit),
     )
 

@@ -174,6 +174,9 @@ class FileLedger(LocalLedger):
             raise no_such_decision(decision_id, merchant_biz_id)
         await super().label(decision_id, merchant_biz_id, record, confirms=confirms)
 
+    def _by_name(self, kind: str, name: str) -> Sequence[Record]:
+        return self._index.by_name(kind, name)
+
     def _lines_of(self, decision_id: str) -> tuple[bytes, bytes | None] | None:
         found = (one for one in self._index.records(decision_text(decision_id)) if one.kind == "decision")
         record = next((one for one in found if decision_of(one).decision_id == decision_id), None)

@@ -14,6 +14,7 @@ from adjudge.ledger.claims import no_such_decision
 from adjudge.ledger.named import check_named
 from adjudge.model import Decision
 from adjudge.plugin import (
+    BY_NAME,
     Body,
     Busy,
     CallBody,
@@ -23,6 +24,7 @@ from adjudge.plugin import (
     DecisionQuery,
     Evidence,
     ExplainableLedger,
+    KeepsHistories,
     LedgerFigures,
     NamedBody,
     NamedRecord,
@@ -187,6 +189,8 @@ class GuardedLedger:
     async def note(self, kind: str, record: NamedBody) -> NamedRecord:
         """As of the ledger; one that was written before there were named records keeps none."""
         check_named(kind, record)
+        if kind in BY_NAME:
+            self._with_histories()
         return await self._done("be written", lambda: self._naming().note(kind, record))
 
     async def newest(self, kind: str) -> Mapping[str, NamedRecord]:
@@ -196,6 +200,10 @@ class GuardedLedger:
     async def noted(self, kind: str) -> int:
         """As of the ledger; see `note`."""
         return await self._done("be read", lambda: self._naming().noted(kind))
+
+    async def history(self, kind: str, name: str) -> Sequence[NamedRecord]:
+        """As of the ledger; see `note`."""
+        return await self._done("be read", lambda: self._with_histories().history(kind, name))
 
     async def check(self) -> None:
         """Raise what the ledger would raise now; see `check_ledger`."""
@@ -211,6 +219,11 @@ class GuardedLedger:
             raise AuditUnavailable(
                 f"the ledger `{type(self.ledger).__name__}` keeps no named records: update its plugin"
             )
+        return self.ledger
+
+    def _with_histories(self) -> KeepsHistories:
+        if not isinstance(self.ledger, KeepsHistories):
+            raise AuditUnavailable(f"the ledger `{type(self.ledger).__name__}` keeps no reviews: update its plugin")
         return self.ledger
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:

@@ -41,6 +41,7 @@ from adjudge.ledger.index_file import (
     segment_of,
 )
 from adjudge.ledger.index_lines import (
+    BY_NAME_KINDS,
     FIRST_NAMED,
     NAMED_KINDS,
     RECORD,
@@ -50,6 +51,7 @@ from adjudge.ledger.index_lines import (
     named_text,
     parsed,
     policy_text,
+    text_of_name,
 )
 from adjudge.ledger.index_places import Places
 from adjudge.ledger.known import Known
@@ -100,6 +102,7 @@ class Index:
         self._went_back, self._segment_noted, self._base = False, Path(), 0
         self._lacked: tuple[Lacked, ...] = ()
         self._file: IndexFile | None = None
+        self._earlier_by_name: tuple[int, dict[str, list[Record]]] = (1, {})  # before the file's first segment
         try:
             self._file = self._opened(log.hash if log.seq else None)
         except OSError as error:
@@ -339,6 +342,26 @@ class Index:
                     if record is not None:
                         yield record
                 start += len(line)
+
+    def by_name(self, kind: str, name: str) -> list[Record]:
+        """Return the records of a name of one of BY_NAME; for a thread. Raises as `records`.
+
+        Segments that the index does not have are read through, once for all names.
+        """
+        found = [record for record in self.records(text_of_name(kind, name)) if record.kind == kind]
+        first = self._file.first_segment if self._file is not None else 0
+        if first <= 1:
+            return found
+        known, earlier = self._earlier_by_name
+        if known != first:
+            earlier = {}
+            for path in segments(self._directory):
+                if segment_number(path) < first:
+                    for record in self._of_kinds(BY_NAME_KINDS, path):
+                        if (named := named_record(record)) is not None:
+                            earlier.setdefault(named_text(named), []).append(record)
+            self._earlier_by_name = first, earlier
+        return found + earlier.get(text_of_name(kind, name), [])
 
     @property
     def is_whole(self) -> bool:

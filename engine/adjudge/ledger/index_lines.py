@@ -15,7 +15,7 @@ from adjudge.audit.kinds import decode
 from adjudge.audit.record import MalformedLine, Record, parse
 from adjudge.errors import AuditBroken
 from adjudge.ledger.named import named_record
-from adjudge.plugin import NAMED, NamedRecord
+from adjudge.plugin import BY_NAME, NAMED, NamedRecord
 
 _ID = rb'":"([^"\\]{1,64})"'
 RECORD = re.compile(
@@ -25,6 +25,7 @@ RECORD = re.compile(
 FIRST_NAMED = "named"
 """By which the first record of each name is found."""
 NAMED_KINDS = frozenset(kind.encode() for kind in NAMED)
+BY_NAME_KINDS = frozenset(kind.encode() for kind in BY_NAME)
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 
@@ -45,6 +46,9 @@ def looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
         named = named_record(parsed(line))
         text = named_text(named).encode() if named is not None else b""
         return kind, () if named is None else (FIRST_NAMED.encode(), text) if named.number == 1 else (text,)
+    if kind in BY_NAME_KINDS:
+        named = named_record(parsed(line))
+        return kind, () if named is None else (named_text(named).encode(),)
     with suppress(AuditBroken):  # which is for its readers to say
         if kind == b"decision":
             body = decoded(DecisionBody, line)
@@ -63,7 +67,12 @@ def decision_text(decision_id: str) -> str:
 
 def named_text(record: NamedRecord) -> str:
     """Return the text by which the records of a name are found; the first of each is found by `FIRST_NAMED` as well."""
-    return f"named {record.kind} {record.name}"
+    return text_of_name(record.kind, record.name)
+
+
+def text_of_name(kind: str, name: str) -> str:
+    """Return the text by which the records of a kind and a name are found."""
+    return f"named {kind} {name}"
 
 
 def policy_text(digest: str) -> str:

@@ -17,7 +17,7 @@ from adjudge.audit.signing import (
     signer_from_file,
 )
 from adjudge.ledger.claims import conflict, no_such_decision
-from adjudge.ledger.named import check_named, named_record, overtaken
+from adjudge.ledger.named import check_named, in_order, named_record, overtaken
 from adjudge.ledger.restoring import all_commitments_of, commitments_of, decision_of, with_values
 from adjudge.ledger.searching import Gathering, glance, whole
 from adjudge.ledger.tags import Tags, recorded_tags
@@ -49,6 +49,7 @@ __all__ = [
     "encode_body",
     "following",
     "glance",
+    "in_order",
     "mac_key_from_environment",
     "mac_key_from_file",
     "named_record",

@@ -20,12 +20,13 @@ from adjudge.errors import AuditUnavailable
 from adjudge.ledger.age import Ages
 from adjudge.ledger.claims import Claims, conflict
 from adjudge.ledger.front import Front
-from adjudge.ledger.named import Named, check_named
+from adjudge.ledger.named import Named, check_named, in_order, named_record, require_next
 from adjudge.ledger.restoring import all_commitments_of, commitments_of, decision_of, with_values
 from adjudge.ledger.searching import SEARCHED_WITHIN_S, Gathering, place_in
 from adjudge.ledger.tags import KnownTags
 from adjudge.model import Decision
 from adjudge.plugin import (
+    BY_NAME,
     Body,
     Busy,
     CallBody,
@@ -160,9 +161,28 @@ class LocalLedger(ABC):
         """Write a named record, if its number is the next one; see `DecisionLedger.note`."""
         check_named(kind, record)
         async with self._noting:
-            self._named.require_next(kind, record)
+            if kind in BY_NAME:
+                require_next(kind, record, next(reversed(await self.history(kind, record.name)), None))
+            else:
+                self._named.require_next(kind, record)
             receipt = await self.record(kind, record)
-            return self._named.add(NamedRecord(kind=kind, name=record.name, number=record.number, line=receipt.line))
+            noted = NamedRecord(kind=kind, name=record.name, number=record.number, line=receipt.line)
+            if kind in BY_NAME:
+                self._took(noted)
+                return noted
+            return self._named.add(noted)
+
+    async def history(self, kind: str, name: str) -> Sequence[NamedRecord]:
+        """Return all records of a name; see `KeepsHistories`."""
+        pool = Pool("adjudge-history", 1)
+        try:
+            found = await pool.run(lambda: self._by_name(kind, name), deadline_s=SEARCHED_WITHIN_S)
+        except (OSError, NoThread) as error:  # TimeoutError is an OSError
+            raise AuditUnavailable(f"the records cannot be searched: {error}") from error
+        finally:
+            pool.close()
+        named = (named_record(record) for record in found)
+        return in_order(one for one in named if one is not None and one.name == name)
 
     async def newest(self, kind: str) -> Mapping[str, NamedRecord]:
         """Return the newest record of each name."""
@@ -221,6 +241,13 @@ class LocalLedger(ABC):
             values=await self._revealed(body.merchant_biz_id, named) if named else {},
             is_confirmed=not body.final and self._is_confirmed(body),
         )
+
+    @abstractmethod
+    def _by_name(self, kind: str, name: str) -> Sequence[Record]:
+        """Return the records of a name of one of BY_NAME, and perhaps others; in a thread."""
+
+    def _took(self, record: NamedRecord) -> None:  # noqa: B027  # most ledgers find it where it was written
+        """Take note of a named record of BY_NAME that was written."""
 
     @abstractmethod
     def _lines_of(self, decision_id: str) -> tuple[bytes, bytes | None] | None:

@@ -8,14 +8,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from adjudge.audit.bodies import DecisionBody, PolicyBody
-from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
+from adjudge.audit.record import FIRST_PREV, Record, encode, encode_body, parse
 from adjudge.errors import AuditUnavailable
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.memory_records import MemoryRecords
 from adjudge.ledger.restoring import decision_of
 from adjudge.ledger.searching import whole
-from adjudge.plugin import Body, DecisionQuery, Receipt
+from adjudge.plugin import Body, DecisionQuery, NamedRecord, Receipt
 
+_NAMES_MAX = 10_000
+"""Names of which all records are kept."""
 _LOOSE = 10_000
 """Ids beyond twice those in the front whose personal values may be kept: some are being decided."""
 
@@ -39,6 +41,7 @@ class MemoryLedger(LocalLedger):
         self._personal: dict[str, dict[str, object]] = {}
         self._records: MemoryRecords | None = None
         self._policies: dict[str, bytes] = {}
+        self._histories: dict[tuple[str, str], list[bytes]] = {}
 
     async def open(self) -> None:
         """Do nothing: there is nothing to wait for."""
@@ -85,6 +88,14 @@ class MemoryLedger(LocalLedger):
     async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
         """Forget the personal values of a MerchantBizId."""
         return len(self._personal.pop(merchant_biz_id, {}))
+
+    def _by_name(self, kind: str, name: str) -> Sequence[Record]:
+        return [parse(line) for line in self._histories.get((kind, name), ())]
+
+    def _took(self, record: NamedRecord) -> None:
+        if (record.kind, record.name) not in self._histories and len(self._histories) >= _NAMES_MAX:
+            del self._histories[next(iter(self._histories))]  # the oldest
+        self._histories.setdefault((record.kind, record.name), []).append(record.line)
 
     def _lines_of(self, decision_id: str) -> tuple[bytes, None] | None:
         sought = f'"decision_id":"{decision_id}"'.encode()

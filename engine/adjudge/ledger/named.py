@@ -13,7 +13,7 @@ import msgspec
 from adjudge.audit.record import Record
 from adjudge.errors import Overtaken, RequestError
 from adjudge.patterns import late
-from adjudge.plugin import NAMED, NamedBody, NamedRecord
+from adjudge.plugin import BY_NAME, NAMED, NamedBody, NamedRecord
 
 _NAME = late("[A-Za-z0-9._-]{1,64}")
 _decoder = msgspec.json.Decoder(NamedBody)
@@ -38,9 +38,7 @@ class Named:
 
     def require_next(self, kind: str, record: NamedBody) -> None:
         """Raise Overtaken unless a record would be the next one of its name."""
-        known = self._found[kind].get(record.name)
-        if record.number != (1 if known is None else known.number + 1):
-            raise overtaken(kind, record.name)
+        require_next(kind, record, self._found[kind].get(record.name))
 
     def newest(self, kind: str) -> Mapping[str, NamedRecord]:
         """Return the newest record of each name of a kind, as they stand now."""
@@ -49,6 +47,18 @@ class Named:
     def count(self, kind: str) -> int:
         """Return how many records of a kind there are or were."""
         return sum(record.number for record in self._found[kind].values())
+
+
+def require_next(kind: str, record: NamedBody, newest: NamedRecord | None) -> None:
+    """Raise Overtaken unless a record would be the next one of its name. newest: of that name."""
+    if record.number != (1 if newest is None else newest.number + 1):
+        raise overtaken(kind, record.name)
+
+
+def in_order(records: Iterable[NamedRecord]) -> tuple[NamedRecord, ...]:
+    """Return the records of one name by their numbers, each once."""
+    found = {record.number: record for record in records}
+    return tuple(found[number] for number in sorted(found))
 
 
 def named_record(record: Record) -> NamedRecord | None:
@@ -62,8 +72,8 @@ def named_record(record: Record) -> NamedRecord | None:
 
 def check_named(kind: str, record: NamedBody) -> None:
     """Raise RequestError for a kind that is not named, or a name that a record cannot have."""
-    if kind not in NAMED:
-        raise RequestError(f"must be {' or '.join(NAMED)}", where="kind")
+    if kind not in (*NAMED, *BY_NAME):
+        raise RequestError(f"must be {' or '.join((*NAMED, *BY_NAME))}", where="kind")
     if not _NAME.fullmatch(record.name):
         raise RequestError("must have 1 to 64 letters, digits, `.`, `_` and `-`", where="name")
 

@@ -43,7 +43,7 @@ class _Verdict(msgspec.Struct, gc=False):
     waived: tuple[str, ...] = ()
 
 
-class _Sampled(msgspec.Struct, gc=False):
+class _Then(msgspec.Struct, gc=False):
     then: Outcome
 
 
@@ -60,12 +60,14 @@ class Glance(msgspec.Struct, gc=False):
     at: datetime
     verdict: _Verdict
     signals: dict[str, _Answer]
-    sampled: _Sampled | None = None
+    sampled: _Then | None = None
+    reviewed: _Then | None = None
 
     @property
     def outcome(self) -> Outcome:
         """What was to happen, as `DecisionBody.outcome`."""
-        return self.verdict.outcome if self.sampled is None else self.sampled.then
+        then = self.reviewed or self.sampled
+        return self.verdict.outcome if then is None else then.then
 
     @property
     def unknown(self) -> list[str]:

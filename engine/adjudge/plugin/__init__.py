@@ -41,6 +41,7 @@ from adjudge.frozen import frozen
 from adjudge.model import Decision, DecisionPage, DecisionQuery, Face, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.moved import names_of
 from adjudge.plugin.ledgers import (
+    BY_NAME,
     NAMED,
     Billed,
     Body,
@@ -49,6 +50,7 @@ from adjudge.plugin.ledgers import (
     Claim,
     DaySpend,
     DecisionLedger,
+    KeepsHistories,
     LedgerFigures,
     NamedBody,
     NamedRecord,
@@ -117,6 +119,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BEFORE_FIRST",
     "BOOL",
+    "BY_NAME",
     "DOUBLE",
     "DURATION",
     "INT",
@@ -148,6 +151,7 @@ __all__ = [
     "FileState",
     "Function",
     "JsonError",
+    "KeepsHistories",
     "KeptValues",
     "LateAnswer",
     "LedgerFigures",

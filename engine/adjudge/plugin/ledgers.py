@@ -87,6 +87,10 @@ NAMED = ("activation", "rollout", "rollout_tally", "proposal")
 """Kinds of records of which the newest of each name says how things stand; see `DecisionLedger.note`."""
 
 
+BY_NAME = ("review",)
+"""Kinds of named records of which there are many names: those of one name are asked for, see `KeepsHistories`."""
+
+
 class NamedBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a named record begins with.
 
@@ -256,14 +260,17 @@ class DecisionLedger(Protocol):
     async def note(self, kind: str, record: NamedBody) -> NamedRecord:
         """Write a named record, if its number is the next one of its kind and name.
 
-        kind: one of NAMED. Raises Overtaken where it is not, and then nothing was written: of several holders who write
-        the same number, one does so. Raises RequestError for a kind or name that is none; AuditUnavailable and
-        AuditBroken.
+        kind: one of NAMED or BY_NAME. Raises Overtaken where it is not, and then nothing was written: of several
+        holders who write the same number, one does so. Raises RequestError for a kind or name that is none;
+        AuditUnavailable and AuditBroken.
         """
         ...
 
     async def newest(self, kind: str) -> Mapping[str, NamedRecord]:
-        """Return the newest record of each name, whoever wrote it and however long ago. Raises as `find`."""
+        """Return the newest record of each name, whoever wrote it and however long ago. Raises as `find`.
+
+        kind: one of NAMED.
+        """
         ...
 
     async def noted(self, kind: str) -> int:
@@ -302,6 +309,15 @@ class DecisionLedger(Protocol):
         record: makes the record of the erasure from their names; it is written first.
         Raises AuditUnavailable and AuditBroken, and then erase again.
         """
+        ...
+
+
+@runtime_checkable
+class KeepsHistories(Protocol):
+    """What a ledger may offer beside: without it, it takes no named records of BY_NAME, and there are no reviews."""
+
+    async def history(self, kind: str, name: str) -> Sequence[NamedRecord]:
+        """Return all records of a name of one of BY_NAME, by their numbers, whoever wrote them. Raises as `find`."""
         ...
 
 

@@ -163,7 +163,7 @@ def replay_decision(place: Place, body: DecisionBody, policy: Policy | str, kept
             if name not in novels and not any(is_within(name, lost) for lost in lacking)
         )
         recorded = msgspec.structs.replace(recorded, problems=tuple(problems))
-    verdict = policy.evaluate(policy.as_taken(given), now=body.at)
+    verdict = policy.evaluate(policy.as_taken(given), now=body.judged_at)
     differences: tuple[tuple[str, object, object], ...] = ()
     if recorded != verdict:
         both = ((name, getattr(recorded, name), getattr(verdict, name)) for name in Verdict.__struct_fields__)

@@ -248,7 +248,9 @@ class _Work:
             return ()
         old = self._policies.get(body)
         given, _ = known_of(body, kept.vault.reveal)
-        return self.what_if.scorecard_moves(None if isinstance(old, str) else old, body.verdict, new, given, body.at)
+        return self.what_if.scorecard_moves(
+            None if isinstance(old, str) else old, body.verdict, new, given, body.judged_at
+        )
 
     def close(self) -> None:
         """Let go of the vault."""

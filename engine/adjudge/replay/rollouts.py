@@ -106,7 +106,7 @@ def _judge(found: RolloutReport, record: Record, body: DecisionBody, policies: P
         policy = policies.of(shadow.digest, body.policy)
         if lacking or isinstance(policy, str) or isinstance(champion, str):
             told.lost += 1
-        elif shadow_of(shadow.rollout, policy, champion, given, body.at) == shadow:
+        elif shadow_of(shadow.rollout, policy, champion, given, body.judged_at) == shadow:
             told.identical += 1
         else:
             told.different.append(str(record.place))

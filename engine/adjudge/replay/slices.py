@@ -129,7 +129,7 @@ class LogSlice:
             if answer is None or isinstance(policy, str):
                 self.count.foreign += 1
                 return False
-            holds = answer(policy.read(policy.as_taken(given), now=body.at).values)
+            holds = answer(policy.read(policy.as_taken(given), now=body.judged_at).values)
             self.count.unknown += holds is None
             if holds is not True:
                 return False
@@ -143,7 +143,7 @@ class LogSlice:
         policy = self._policy(body)
         value = None
         if isinstance(policy, Policy) and (slot := self._slot(policy)) is not None:
-            value = segment_of(policy.read(policy.as_taken(given), now=body.at).values.get(slot))
+            value = segment_of(policy.read(policy.as_taken(given), now=body.judged_at).values.get(slot))
         self.segments.setdefault(msgspec.json.encode(value).decode(), SegmentCount()).add(old, new)
 
     def _policy(self, body: DecisionBody) -> Policy | str:

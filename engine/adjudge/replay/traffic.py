@@ -135,7 +135,7 @@ def compare_traffic(
             if missing is not None:
                 traffic.lost[missing] += 1
                 continue
-            one, other = before.verdict(given, body.at), after.verdict(given, body.at)
+            one, other = before.verdict(given, body.judged_at), after.verdict(given, body.judged_at)
             for what_if, verdict in ((before, one), (after, other)):
                 _count(what_if.side, verdict, what_if.policy.typed.scorecards)
                 what_if.buy(body, given)
@@ -145,7 +145,11 @@ def compare_traffic(
             traffic.last = max(traffic.last or body.at, body.at)
             traffic.unlike += body.verdict.outcome != one.outcome
             if one.outcome != other.outcome:
-                tell(_flip(traffic, place, body, one, other, after.scorecard_moves(old, one, other, given, body.at)))
+                tell(
+                    _flip(
+                        traffic, place, body, one, other, after.scorecard_moves(old, one, other, given, body.judged_at)
+                    )
+                )
     check_fits(wanted, policies.values(), functions or {})
     traffic.sliced = slice_.count.sliced(wanted) if not wanted.is_all else None
     traffic.by, traffic.segments = wanted.by, slice_.segments

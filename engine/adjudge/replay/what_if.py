@@ -75,7 +75,7 @@ class WhatIf:
             known = {name: value for name, value in given.items() if name not in self._plan.asked}
             asked = []
             pending = set(self._plan.asked)
-            while following := self._plan.next(self.policy.evaluate(known, now=body.at), pending):
+            while following := self._plan.next(self.policy.evaluate(known, now=body.judged_at), pending):
                 asked += following
                 pending -= set(following)
                 known |= {name: given[name] for name in following if name in given}

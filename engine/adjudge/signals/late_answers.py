@@ -47,6 +47,8 @@ class LateAnswers:
         ticket = opened(call, self._ledger.key)
         for _ in range(LATE_TRIES):
             earlier, before = await self._waiting(ticket)
+            if earlier.reviewed is not None:
+                raise AnsweredOtherwise("a person has decided the request, and that stands")
             served, now = self._served(), self._clock()
             policy = served.policies.get(earlier.policy)
             if policy is None:

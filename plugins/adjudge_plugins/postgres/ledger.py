@@ -50,7 +50,7 @@ from adjudge_plugins.postgres.believing import body_of, call_of, require_newest,
 from adjudge_plugins.postgres.claiming import Claiming, release
 from adjudge_plugins.postgres.database import Connections, connect, told
 from adjudge_plugins.postgres.migrate import applied, require_tables
-from adjudge_plugins.postgres.named import LEASE_S, newest, noted, write_next
+from adjudge_plugins.postgres.named import LEASE_S, history, newest, noted, write_next
 from adjudge_plugins.postgres.personal import erase, named_in, revealed, sealed
 from adjudge_plugins.postgres.records import PostgresRecords
 from adjudge_plugins.postgres.searching import POLICY, look
@@ -274,7 +274,8 @@ class PostgresLedger:
             merchant_biz_id=claim.merchant_biz_id,
             decision_id=decision.decision_id,
             claim=claim,
-            sealed=named_in(record),
+            # A person's decision has no values but those of the one that it supersedes, erased or not.
+            sealed=named_in(record) if decision.reviewed is None else (),
         )
         receipt = (await self._writer.write(wanted)).receipt
         self._know(claim.merchant_biz_id)
@@ -347,6 +348,10 @@ class PostgresLedger:
     async def newest(self, kind: str) -> Mapping[str, NamedRecord]:
         """Return the newest record of each name."""
         return await newest(self._asked, kind)
+
+    async def history(self, kind: str, name: str) -> Sequence[NamedRecord]:
+        """Return all records of a name; see `KeepsHistories`."""
+        return await history(self._asked, kind, name)
 
     async def noted(self, kind: str) -> int:
         """Return how many records of a kind there are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adjudge.ledger.kit import encode_body, overtaken
+from adjudge.ledger.kit import encode_body, in_order, named_record, overtaken, whole
 from adjudge.plugin import Claim, LostClaim, NamedBody, NamedRecord
 from adjudge_plugins.postgres.database import Connections
 from adjudge_plugins.postgres.writer import Wanted, Writer
@@ -11,12 +11,20 @@ LEASE_S = 30.0
 """Seconds after which another holder may write the next record of a name."""
 _NEWEST = "select name, number, line from adjudge.named where kind = %s and (%s::text is null or name = %s)"
 _NOTED = "select coalesce(sum(number), 0)::bigint from adjudge.named where kind = %s"
+_HISTORY = "select line from adjudge.records where merchant_biz_id = %s and kind = %s"
 
 
 async def newest(asked: Connections, kind: str, name: str | None = None) -> dict[str, NamedRecord]:
     """Return the newest record of each name, or of one. Raises AuditUnavailable."""
     rows = await asked.rows(_NEWEST, (kind, name, name))
     return {one: NamedRecord(kind=kind, name=one, number=number, line=bytes(line)) for one, number, line in rows}
+
+
+async def history(asked: Connections, kind: str, name: str) -> tuple[NamedRecord, ...]:
+    """Return all records of a name that are here, by their numbers. Raises AuditUnavailable and AuditBroken."""
+    rows = await asked.rows(_HISTORY, (f"{kind}:{name}", kind))
+    found = (named_record(whole(bytes(line))) for (line,) in rows)
+    return in_order(one for one in found if one is not None and one.name == name)
 
 
 async def noted(asked: Connections, kind: str) -> int:

@@ -11,7 +11,7 @@ from adjudge.audit.bodies import COMMITMENT, DecisionBody
 from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.kinds import bodies
 from adjudge.audit.record import Record
-from adjudge.cli.audit.lines import call_said, erasure_said, label_said, milliseconds
+from adjudge.cli.audit.lines import call_said, erasure_said, label_said, milliseconds, reviewed_said
 from adjudge.cli.output import verdict_lines
 from adjudge.plugin import CallBody
 from adjudge.policy.explaining.explanation import HIDDEN
@@ -92,6 +92,8 @@ class Dossier:
         yield from _rows("waived", body.verdict.waived)
         if body.sampled is not None:
             yield f"  sampled    {body.sampled.reason}: otherwise {body.verdict.outcome}"
+        if body.reviewed is not None:
+            yield f"  reviewed   {reviewed_said(body.reviewed)}; otherwise {body.verdict.outcome}"
         if not body.final:
             yield f"  final      {self._finality(body)}"
         yield f"  decided    {format_timestamp(body.at)}, {body.status}, {body.decision_id}"

@@ -14,9 +14,10 @@ from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.closed import ArchiveBody, SegmentBody
 from adjudge.audit.proposals import ProposalBody
 from adjudge.audit.record import Record
+from adjudge.audit.reviews import ReviewBody
 from adjudge.audit.rollouts import RolloutBody, TallyBody
 from adjudge.cli.output import counted
-from adjudge.model import SignalStatus
+from adjudge.model import Reviewed, SignalStatus
 from adjudge.plugin import CallBody
 
 COLUMNS = (
@@ -38,6 +39,7 @@ def summary(record: Record, body: msgspec.Struct | None) -> str:
             waived = f"  waived: {', '.join(verdict.waived)}" if verdict.waived else ""
             waived += f"  sampled: {body.sampled.reason}" if body.sampled is not None else ""
             waived += "" if body.final else "  to confirm"
+            waived += f"  {reviewed_said(body.reviewed)}" if body.reviewed is not None else ""
             said = f"{milliseconds(body.at)}  {body.decision_id}  {body.outcome.upper():<6}"
             return f"{where:>6}  decision  {said}  {body.merchant_biz_id}{because}{waived}"
         case PolicyBody():
@@ -64,6 +66,8 @@ def summary(record: Record, body: msgspec.Struct | None) -> str:
             return f"{where:>6}  segment   {milliseconds(body.at)}  {said}"
         case ActivationBody():
             return f"{where:>6}  activation  {milliseconds(body.at)}  {activation_said(body)}"
+        case ReviewBody():
+            return f"{where:>6}  review    {milliseconds(body.at)}  {body.name}  {review_said(body)}"
         case RolloutBody():
             return f"{where:>6}  rollout     {milliseconds(body.at)}  {rollout_said(body)}"
         case ProposalBody():
@@ -109,6 +113,18 @@ def proposal_said(body: ProposalBody) -> str:
     did = "rolled back" if body.how == "back" else body.act.replace("_", " ")
     version = f" {body.policy} {body.digest[:12]}" if body.act == "made" else ""
     return f"{body.proposal}: {did}{version}{_by(body.by)}{f': {body.said}' if body.said else ''}"
+
+
+def review_said(body: ReviewBody) -> str:
+    """Say what was done with a review, and by whom."""
+    what = body.act if body.outcome is None else f"{body.act} {body.outcome} {body.reason}"
+    until = f" until {milliseconds(body.until)}" if body.until is not None else ""
+    return f"{what}{until}{_by(body.by)}" + (f": {body.note}" if body.note else "")
+
+
+def reviewed_said(reviewed: Reviewed) -> str:
+    """Say that a person has decided, why, and who."""
+    return f"decided by {reviewed.by or 'a person'}: {reviewed.reason}"
 
 
 def rollout_said(body: RolloutBody) -> str:

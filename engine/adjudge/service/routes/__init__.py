@@ -12,6 +12,7 @@ from adjudge.service.routes import (
     operations,
     policies,
     proposals,
+    reviews,
     rollouts,
     signals,
 )
@@ -23,6 +24,7 @@ ROUTES: tuple[Route, ...] = (
     *policies.ROUTES,
     *operations.ROUTES,
     *metrics.ROUTES,
+    *reviews.ROUTES,
     *rollouts.ROUTES,
     *proposals.ROUTES,
     *signals.ROUTES,
