@@ -85,13 +85,21 @@ export class Exchange {
     const withinMs = this.#withinMs + Math.min(question.deadlineMs ?? 0, DEADLINE_MAX_MS);
     const timeout = AbortSignal.timeout(withinMs);
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+    const body = question.body === undefined ? undefined : JSON.stringify(question.body);
+    const late = () => new ServiceUnavailable(`the service at ${this.#url} gave no answer within ${withinMs} ms`);
     for (let left = TRIES - 1, waitMs = WAIT_MS; ; left--, waitMs *= 2) {
+      options.signal?.throwIfAborted();
+      const key = await this.#keyWithin(signal).catch((error) => {
+        throw timeout.aborted && error === timeout.reason ? late() : error;
+      });
+      const [url, how] = this.#request(question, options, key, performance.now() - begun);
       try {
-        return await this.#try(question, options, signal, performance.now() - begun);
+        const response = await this.#fetch(url, body === undefined ? { ...how, signal } : { ...how, signal, body });
+        return this.#answer(question, response, await this.#text(response));
       } catch (error) {
         if (error instanceof AdjudgeError) throw error;
         if (options.signal?.aborted) throw options.signal.reason;
-        if (timeout.aborted) throw new ServiceUnavailable(`the service at ${this.#url} gave no answer within ${withinMs} ms`);
+        if (timeout.aborted) throw late();
         if (left === 0 || !(question.isRepeatable || isUnsent(error))) {
           throw new ServiceUnavailable(`the connection to the service at ${this.#url} failed`, { cause: error });
         }
@@ -101,33 +109,48 @@ export class Exchange {
   }
 
   /**
+   * The key, from whoever has it: what goes wrong there is that one's, and it is waited for no longer than the answer.
+   * @param {AbortSignal} signal
+   * @returns {Promise<string | undefined>}
+   */
+  async #keyWithin(signal) {
+    if (typeof this.#key !== "function") return this.#key;
+    const given = this.#key;
+    return new Promise((done, fail) => {
+      const end = () => fail(signal.reason);
+      if (signal.aborted) return end();
+      signal.addEventListener("abort", end, { once: true });
+      new Promise((found) => found(given())).then(done, fail).finally(() => signal.removeEventListener("abort", end));
+    });
+  }
+
+  /**
+   * Where to ask, and how. Throws TypeError for what cannot be said in a header.
    * @param {import("./exchange.js").Question} question
    * @param {import("./exchange.js").AskOptions} options
-   * @param {AbortSignal} signal
+   * @param {string | undefined} key
    * @param {number} passedMs
+   * @returns {[string, RequestInit]}
    */
-  async #try(question, options, signal, passedMs) {
+  #request(question, options, key, passedMs) {
     const url = new URL(this.#url + question.path);
     for (const [name, value] of Object.entries(question.query ?? {})) {
       for (const one of Array.isArray(value) ? value : [value]) {
         if (one !== undefined) url.searchParams.append(name, String(one));
       }
     }
-    /** @type {Record<string, string>} */
-    const headers = { accept: `application/json, ${PROBLEM}`, "accept-encoding": "identity" };
-    const key = typeof this.#key === "function" ? await this.#key() : this.#key;
-    if (key !== undefined) headers["authorization"] = `Bearer ${key}`;
-    if (question.body !== undefined) headers["content-type"] = "application/json";
-    if (options.requestId !== undefined) headers["x-request-id"] = options.requestId;
+    const headers = new Headers({ accept: `application/json, ${PROBLEM}`, "accept-encoding": "identity" });
+    if (key !== undefined) {
+      if (!/^[\x21-\x7e]+$/.test(key)) throw new TypeError("the key has a character that no key has"); // and is not shown
+      headers.set("authorization", `Bearer ${key}`);
+    }
+    if (question.body !== undefined) headers.set("content-type", "application/json");
+    if (options.requestId !== undefined) headers.set("x-request-id", options.requestId);
     if (question.deadlineMs !== undefined) {
       const leftMs = Math.round(Math.min(question.deadlineMs, DEADLINE_MAX_MS) - passedMs);
-      headers["x-deadline-ms"] = String(Math.max(1, leftMs));
+      headers.set("x-deadline-ms", String(Math.max(1, leftMs)));
     }
-    /** @type {RequestInit} */
-    const how = { method: question.method, headers, signal, redirect: "manual" };
-    if (question.body !== undefined) how.body = JSON.stringify(question.body);
-    const response = await this.#fetch(url.href, how);
-    return this.#answer(question, response, await this.#text(response));
+    return [url.href, { method: question.method, headers, redirect: "manual" }];
   }
 
   /** @param {Response} response */

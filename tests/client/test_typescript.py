@@ -120,6 +120,17 @@ def test_client_asks_again_only_where_that_does_no_more_than_asking_once(
     assert came["nobody"] == unavailable
 
 
+def test_mistake_of_the_caller_is_no_fault_of_the_connection(said: tuple[dict[str, Any], Counter[str]]) -> None:
+    """It is raised as it is, asked once, and sent nowhere."""
+    came, asked = said
+    assert {name: one["kind"] for name, one in came["mine"].items()} == {
+        **dict.fromkeys(("body", "number", "header", "key"), "TypeError"),
+        "noKey": "RangeError",
+    }
+    assert "GET /readyz" not in asked
+    assert (came["stuck"]["kind"], came["left"]["kind"]) == ("ServiceUnavailable", "AbortError")
+
+
 def test_types_are_those_that_a_caller_needs() -> None:
     compiler = CLIENT / "node_modules" / "typescript" / "bin" / "tsc"
     if NODE is None or not compiler.exists():

@@ -42,4 +42,20 @@ said.lost = {
   erase: await failure(() => broken.erase(merchant_biz_id)),
 };
 said.nobody = await failure(() => new Client(nobody).label({}));
+const circle = {};
+circle.circle = circle;
+said.mine = {
+  body: await failure(() => broken.decide(circle)),
+  number: await failure(() => broken.decide({ ...request, attempts: 1n })),
+  header: await failure(() => broken.findOne("0".repeat(32), { requestId: "a\r\nb" })),
+  key: await failure(() => new Client(breaking, { key: "secret\nx" }).ready()),
+  noKey: await failure(() => new Client(breaking, { key: () => Promise.reject(new RangeError()) }).ready()),
+};
+const alive = setInterval(() => {}, 1000); // nothing else keeps a program running that waits for such a key
+const stuck = { key: () => new Promise(() => {}), answerWithinMs: 50 };
+said.stuck = await failure(() => new Client(breaking, stuck).ready());
+const leaving = new AbortController();
+setTimeout(() => leaving.abort(), 20);
+said.left = await failure(() => new Client(breaking, { ...stuck, answerWithinMs: 60000 }).ready({ signal: leaving.signal }));
+clearInterval(alive);
 console.log(JSON.stringify(said));
