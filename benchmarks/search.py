@@ -1,4 +1,5 @@
-"""Searching a long log: `python -m benchmarks.search [DECISIONS [FOLDER]]`, with room for 1.3 KB a decision.
+"""Searching a long log: `python -m benchmarks.search [DECISIONS [FOLDER]]`, with room for 1.3 KB a decision. A log
+that is there already is taken.
 
 The log is one that an engine wrote, whose decisions are written again and again under other ids and later times.
 """
@@ -9,7 +10,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter, sleep
@@ -141,11 +142,13 @@ def measure(directory: Path, decisions: int) -> Iterator[tuple[str, str]]:
 def main() -> None:
     """Print what was measured."""
     decisions = int(sys.argv[1]) if len(sys.argv) > 1 else DECISIONS
-    with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else None) as directory:
-        begun = perf_counter()
-        make_long_log(Path(directory), decisions)
-        print(f"{decisions} decisions written in {perf_counter() - begun:.0f} s", flush=True)
-        for what, figure in measure(Path(directory), decisions):
+    with ExitStack() as stack:
+        directory = Path(sys.argv[2] if len(sys.argv) > 2 else stack.enter_context(tempfile.TemporaryDirectory()))
+        if not [*directory.glob("audit-*.jsonl")]:
+            begun = perf_counter()
+            make_long_log(directory, decisions)
+            print(f"{decisions} decisions written in {perf_counter() - begun:.0f} s", flush=True)
+        for what, figure in measure(directory, decisions):
             print(f"| {what} | {figure} |", flush=True)
 
 

@@ -6,6 +6,7 @@ which record it ends: the hash of that one stands for everything before it.
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ CHUNK = 4096
 MATCHED, BROKEN = "matched", "broken"
 """The names for decisions with a rule that matched, and for those that cannot be read: they are for whoever asks."""
 _HASH = slice(-67, -3)
+_POLICY = re.compile(rb'[^}]{90,200}"kind":"policy","policy":"[^"]*","digest":"([0-9a-f]{64})"')
 _EPOCH, _US = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _ASKED = ("outcome", "policy", "rule", "reason", "missing", "waiver", "unknown")
 
@@ -49,6 +51,7 @@ class Head(msgspec.Struct, gc=False):
     """What a block says of itself. All places are bytes of its segment.
 
     begin, end: the stretch. last, hash: of the record that it ends with. parts: the digest of each, by its name.
+    policies: where the records of policies begin, by the policy's digest.
     """
 
     segment: int
@@ -59,6 +62,7 @@ class Head(msgspec.Struct, gc=False):
     count: int
     chunks: list[Chunk]
     parts: dict[str, str]
+    policies: dict[str, int] = {}
 
 
 class Block(Protocol):
@@ -96,6 +100,7 @@ class OpenBlock:
         self._last, self._hash = begin, ""
         self._starts, self._times = array("q"), array("q")
         self._bits: dict[str, bytearray] = {}
+        self.policies: dict[str, int] = {}
 
     @property
     def is_full(self) -> bool:
@@ -119,6 +124,8 @@ class OpenBlock:
             self._starts.append(self.end)
             self._times.append(us_of(found.at) if found is not None else 0)
             self.count += 1
+        elif policy := _POLICY.match(line):
+            self.policies[policy[1].decode()] = self.end
         self._last, self._hash = self.end, line[_HASH].decode("ascii", "replace")
         self.end += len(line)
 
@@ -159,6 +166,7 @@ class OpenBlock:
             count=self.count,
             chunks=chunks,
             parts={name: digest_of(data) for name, data in parts.items()},
+            policies=self.policies,
         )
         return head, parts
 

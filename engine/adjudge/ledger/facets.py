@@ -29,6 +29,7 @@ from adjudge.ledger.facet_block import Block, KeptBlock, OpenBlock, SpoiltBlock,
 from adjudge.ledger.facet_file import FILE, FacetFile, StaleFacets
 from adjudge.ledger.index_file import place_of, segment_of
 from adjudge.ledger.searching import SegmentsOf, TagsOf, is_decision, is_wanted
+from adjudge.ledger.tags import KnownTags, UnknownTags
 from adjudge.plugin import DecisionQuery
 
 FIRST_S = 2.0
@@ -80,7 +81,7 @@ class Facets:
         if self._path.exists():
             self._start(FIRST_S)
 
-    def lines(self, query: DecisionQuery, before: int, tags: TagsOf) -> Iterator[tuple[int, bytes]]:
+    def lines(self, query: DecisionQuery, before: int, tags: KnownTags) -> Iterator[tuple[int, bytes]]:
         """Yield lines that may be wanted and begin before a place, newest first, each with its place; for a thread.
 
         Raises AuditUnavailable and AuditBroken.
@@ -101,6 +102,24 @@ class Facets:
         except OSError as error:
             raise AuditUnavailable(f"{self._directory}: {error.strerror or error}") from error
 
+    def policy(self, digest: str) -> bytes | None:
+        """Return a record of a policy; None where none was noted. Raises OSError. Its user looks at what it is."""
+        with self._lock:
+            for segment, block in [*self._open.items()]:
+                if digest in block.policies:
+                    return self._line(segment, block.policies[digest])
+            for segment, begin, _ in reversed(self._stretches):
+                with suppress(SpoiltBlock, sqlite3.Error):
+                    found = self._file.head(segment, begin).policies if self._file is not None else {}
+                    if digest in found:
+                        return self._line(segment, found[digest])
+        return None
+
+    def _line(self, segment: int, start: int) -> bytes:
+        with (self._directory / f"audit-{segment:06}.jsonl").open("rb") as opened:
+            opened.seek(start)
+            return opened.readline(MAX_LINE + 1)
+
     @property
     def is_whole(self) -> bool:
         """Whether everything that is durable has been read."""
@@ -120,7 +139,7 @@ class Facets:
             self._let_go()
 
     def _lines_of(
-        self, file: Path, segment: int, query: DecisionQuery, end: int, tags: TagsOf
+        self, file: Path, segment: int, query: DecisionQuery, end: int, tags: KnownTags
     ) -> Iterator[tuple[int, bytes]]:
         """Yield lines of a segment that begin before one of its bytes, newest first."""
         while end > 0:
@@ -141,8 +160,15 @@ class Facets:
                 yield from lines_within(file, found.begin, end)
             end = found.begin
 
-    def _found_in(self, file: Path, segment: int, query: DecisionQuery, before: int, tags: TagsOf) -> _Found | None:
+    def _found_in(self, file: Path, segment: int, query: DecisionQuery, before: int, tags: KnownTags) -> _Found | None:
         """Look for what is wanted in the newest block before a byte, a page of it at most; None where there is none."""
+        while True:
+            try:
+                return self._looked(file, segment, query, before, tags.known)
+            except UnknownTags as unknown:
+                tags(unknown.digest)  # which may read much of the log, so without the lock
+
+    def _looked(self, file: Path, segment: int, query: DecisionQuery, before: int, tags: TagsOf) -> _Found | None:
         with self._lock:
             while (found := self._block_before(file, segment, before)) is not None:
                 begin, end, block = found
@@ -248,12 +274,16 @@ class Facets:
     def _run(self, after_s: float) -> None:
         """Be the thread: read the log, and keep up with it until it is closed."""
         self._wake.wait(after_s)
+        begun, has_been_through = monotonic(), False
         while not self._closing.is_set():
             pause_s = KEEP_UP_S
             self._wake.clear()
             try:
                 while self._read_on():
                     pass
+                if not (self._closing.is_set() or has_been_through) and self._file is not None:
+                    has_been_through = True
+                    _events.info("facets_noted", directory=str(self._directory), seconds=round(monotonic() - begun, 1))
                 self._is_failing = False
             except (sqlite3.Error, OSError, StaleFacets, SpoiltBlock, AuditUnavailable, AuditBroken) as error:
                 if not self._is_failing:
@@ -301,6 +331,9 @@ class Facets:
             self._file = FacetFile(self._path, log)
         self._stuck.clear()
         self._stretches = self._file.stretches()
+        if not self._stretches:
+            size = sum(path.stat().st_size for path in segments(self._directory))
+            _events.info("facets_begun", directory=str(self._directory), bytes=size)
 
     def _next(self) -> tuple[Path, int, bool] | None:
         """Return what to read next: a segment, up to where, and whether that is its end; None where all is read."""

@@ -22,6 +22,7 @@ from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.named import Named
 from adjudge.ledger.restoring import decision_of
 from adjudge.ledger.searching import whole
+from adjudge.ledger.tags import is_policy
 from adjudge.model import Decision
 from adjudge.plugin import Body, CallBody, Claim, DecisionQuery, LedgerFigures, Receipt, RecordSource
 from adjudge.system.pools import NoThread, Pool
@@ -186,7 +187,11 @@ class FileLedger(LocalLedger):
         return record.line, self._index.policy(decision_of(record).policy_digest, before=record.seq)
 
     def _policy_of(self, digest: str) -> bytes | None:
-        return self._index.policy(digest, before=2**63)
+        try:
+            noted = self._facets.policy(digest)
+        except OSError:  # it was moved away just now
+            noted = None
+        return noted if noted is not None and is_policy(digest, noted) else self._index.policy(digest, before=2**63)
 
     def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
         if query.merchant_biz_id is None:

@@ -46,6 +46,24 @@ def tags_in(body: PolicyBody) -> Tags:
     return {tag: frozenset(rules) for tag, rules in found.items()}
 
 
+def is_policy(digest: str, line: bytes) -> bool:
+    """Whether a line is the record of a policy, as it was written."""
+    try:
+        recorded_tags(digest, line)
+    except AuditBroken:
+        return False
+    return True
+
+
+class UnknownTags(Exception):
+    """The tags of a policy have not been read yet."""
+
+    def __init__(self, digest: str) -> None:
+        """Name the policy by its digest."""
+        super().__init__(digest)
+        self.digest = digest
+
+
 class KnownTags:
     """The tags of the policies of one ledger, each read once."""
 
@@ -58,6 +76,12 @@ class KnownTags:
         """Return the tags of a policy. Raises as `recorded_tags`."""
         if digest not in self._known:
             self._known[digest] = recorded_tags(digest, self._policy(digest))
+        return self._known[digest]
+
+    def known(self, digest: str) -> Tags:
+        """Return the tags of a policy that were read before. Raises UnknownTags."""
+        if digest not in self._known:
+            raise UnknownTags(digest)
         return self._known[digest]
 
 
