@@ -5,13 +5,18 @@ from __future__ import annotations
 import ssl
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from pathlib import Path
 
 from adjudge.config.service import Tls
 from adjudge.errors import SetupError
 from adjudge.events import Events
-from adjudge.service.access.watched import LOOK_S
+from adjudge.service.access.watched import LOOK_S, SILENT
 from adjudge.system.files import FileState
+from adjudge.system.pools import NoThread, Pool
+
+WAITED_S = 0.25
+"""Seconds that the service waits for a look; for files that gave no answer before, it does not."""
 
 _events = Events("adjudge.service")
 
@@ -26,31 +31,47 @@ class Certificate:
         self._seen = self._states()
         self._shown = _context(tls)
         self._next = clock() + LOOK_S
+        self._pool = Pool("adjudge-certificate", 1)
+        self._looking: Future[None] | None = None
         self.context = _context(tls)
         self.context.sni_callback = self._show
 
     def _show(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         """Show what the files hold now to one that connects; whether it says a name or not, this is called."""
-        if self._clock() >= self._next:
-            self._next = self._clock() + LOOK_S
-            self._look()
+        self._look_in_time()
         connection.context = self._shown
 
+    def _look_in_time(self) -> None:
+        is_looking = self._looking is not None and not self._looking.done()
+        if self._clock() >= self._next and not is_looking:
+            self._next = self._clock() + LOOK_S
+            try:
+                self._looking = self._pool.submit(self._look)
+            except NoThread:
+                return
+            wait((self._looking,), timeout=0 if self.trouble == SILENT else WAITED_S)
+            if not self._looking.done():
+                self._tell(SILENT)
+
     def _look(self) -> None:
+        """Look at the files, in a thread: where their file system is gone, whatever asks for them hangs."""
         states = self._states()
-        if None not in states and states == self._seen:
+        if None not in states and states == self._seen and self.trouble != SILENT:
             return
         try:
             self._shown = _context(self._tls)
         except SetupError as error:  # such as one of the two files without the other
-            if str(error) != self.trouble:
-                _events.error("file_unusable", file=self._tls.certificate.name, trouble=str(error))
-            self.trouble = str(error)
+            self._tell(str(error))
         else:
             if self.trouble or None not in self._seen:
                 _events.info("file_read", file=self._tls.certificate.name)
             self.trouble = ""
         self._seen = states
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            _events.error("file_unusable", file=self._tls.certificate.name, trouble=trouble)
+        self.trouble = trouble
 
     def _states(self) -> tuple[FileState | None, FileState | None]:
         return _state(self._tls.certificate), _state(self._tls.key)
