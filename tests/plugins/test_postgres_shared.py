@@ -560,9 +560,10 @@ def test_record_that_an_erasure_overtakes_is_not_written(dsn: str, tmp_path: Pat
             held = await claimed(writer, lease_s=0.01)  # an erasure waits for one that holds
             async with writer.sealed(ID, {"device.owner": "alice"}) as sealed:
                 assert await eraser.erase(ID, body) == 1
-                with pytest.raises(LostClaim, match="erased meanwhile"):
+                with pytest.raises(LostClaim):
                     await writer.conclude(held, *decision_and_record(writer, owner=sealed["device.owner"]))
             assert await with_connection(dsn, tables) == [0, 0]
+            held = await claimed(writer)
             async with writer.sealed(ID, {"device.owner": "alice"}) as sealed:
                 await writer.conclude(held, *decision_and_record(writer, owner=sealed["device.owner"]))
             assert await eraser.erase(ID, body) == 1
@@ -571,6 +572,33 @@ def test_record_that_an_erasure_overtakes_is_not_written(dsn: str, tmp_path: Pat
     asyncio.run(main())
     for log in direct.exported(dsn, tmp_path / "chains"):
         assert_verifies(log)
+
+
+def test_what_was_read_before_an_erasure_is_not_written_after_it(dsn: str) -> None:
+    """A worker that claims the id while it is erased has read the values of the decision before."""
+
+    async def main() -> None:
+        async with Opened(dsn) as writer, Opened(dsn) as eraser:
+            held = await claimed(writer)
+            async with writer.sealed(ID, {"device.owner": "alice"}) as sealed:
+                await writer.conclude(held, *decision_and_record(writer, owner=sealed["device.owner"]))
+            write = eraser._writer.write
+
+            async def slow(wanted: Any) -> Any:
+                nonlocal held
+                if wanted.kind == "erasure":  # nobody had claimed it, when that was asked
+                    again = await writer.claim(ID, FIRST, again=True, lease_s=LONG_S)
+                    assert isinstance(again, Claim)
+                    held = again
+                return await write(wanted)
+
+            eraser._writer.write = slow  # type: ignore[method-assign]
+            assert await eraser.erase(ID, lambda names: erasure_body(ID, names, by="test")) == 1
+            async with writer.sealed(ID, {"device.owner": "alice"}) as sealed:
+                with pytest.raises(LostClaim):
+                    await writer.conclude(held, *decision_and_record(writer, owner=sealed["device.owner"]))
+
+    asyncio.run(asyncio.wait_for(main(), WITHIN_S))
 
 
 def test_erasure_waits_for_values_that_are_on_their_way(dsn: str) -> None:
