@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import islice
 from math import inf
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adjudge.errors import JsonError
@@ -224,3 +225,57 @@ def test_what_a_person_typed_instead_is_named(text: str, why: str) -> None:
     with pytest.raises(JsonError) as caught:
         read_json(text.encode())
     assert why in str(caught.value)
+
+
+_NUMBERS_IN_DOUBT = (
+    "1e400",
+    "-0",
+    "-0.0",
+    "1e-400",
+    "9" * 40,
+    "-" + "9" * 40,
+    "9" * 5000,
+    "18446744073709551616",
+    "01",
+)
+_TEXTS_IN_DOUBT = ('"a:b"', '"\\ud800"', '"\\ude00\\ud83d"', '"\\u0061"', '"\\/"', '"\x01"', '"\x7f"', "NaN", "1,")
+_HARD = st.sampled_from((*_NUMBERS_IN_DOUBT, *_TEXTS_IN_DOUBT))
+_KEYS = st.sampled_from(('"a"', '"b"', '"\\u0061"', '"a:"', "a", '"\\ud800"'))
+_WRITTEN = st.recursive(
+    _HARD | _SCALARS.map(json.dumps),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+        | st.lists(st.tuples(_KEYS, inner), max_size=3).map(
+            lambda pairs: "{" + ", ".join(f"{key}: {value}" for key, value in pairs) + "}"
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(_WRITTEN)
+@example("9" * 41)
+@example(f'{{"a": [-{"9" * 41}]}}')
+def test_short_document_reads_as_the_strict_reader_has_it(text: str) -> None:
+    def said(read: Callable[[bytes], object]) -> str:
+        try:
+            return repr(read(text.encode()))
+        except JsonError as error:
+            return f"refused: {error}"
+
+    assert said(read_json) == said(lambda data: json_reader._parsed(data, json_reader._once))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1, "a": 1}',
+        '{"a": 1, "\\u0061": 2}',
+        '[{"a": {"b": [{"c": 1, "c": 2}]}}]',
+        '{"a:": 1, "a:": 2}',
+        '{"x": ":", "a": 1, "a": 2}',
+    ],
+)
+def test_key_that_appears_twice_is_refused_wherever_it_stands(text: str) -> None:
+    with pytest.raises(JsonError, match="appears twice"):
+        read_json(text.encode())
