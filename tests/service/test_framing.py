@@ -11,6 +11,7 @@ import resource
 import socket
 from collections.abc import Callable, Iterator
 
+import h11
 import pytest
 
 from adjudge.service import protocol, room
@@ -259,6 +260,17 @@ def test_caller_who_reads_slowly_is_not_left(monkeypatch: pytest.MonkeyPatch) ->
     for is_aborted in (False, False, True):
         looks[-1]()
         assert transport.is_aborted is is_aborted
+
+
+@pytest.mark.parametrize(("length", "first"), [(b"content-length", b""), (None, b"HTTP/1.1 200 \r\n")])
+def test_head_goes_with_the_body_only_where_its_length_is_known(length: bytes | None, first: bytes) -> None:
+    connection = protocol._InOne(h11.SERVER)
+    connection.receive_data(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert isinstance(connection.next_event(), h11.Request)
+    head = connection.send(h11.Response(status_code=200, headers=[(length, b"2")] if length else []))
+    assert head[:15] == first[:15], "a caller may wait for the head of what is streamed"
+    whole = head + connection.send(h11.Data(data=b"{}")) + connection.send(h11.EndOfMessage())
+    assert whole.startswith(b"HTTP/1.1 200") and whole.count(b"HTTP/1.1") == whole.count(b"{}") == 1
 
 
 def test_connection_for_which_there_is_no_room_is_told_so(at: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:

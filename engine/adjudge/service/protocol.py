@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import h11
@@ -16,6 +16,7 @@ from adjudge.service.access.refusals import TOLD_PER_S
 from adjudge.service.admission import RETRY_AFTER_S
 from adjudge.service.answers import told
 from adjudge.service.asked import made_up_id
+from adjudge.service.framing import HEAD_MAX_BYTES
 from adjudge.service.room import connections_max
 
 HEAD_WITHIN_S = 20.0
@@ -47,6 +48,26 @@ BOUNDED_ACCEPTS = Bounded(lambda record: str(record.msg).startswith("socket.acce
 logging.getLogger("asyncio").addFilter(BOUNDED_ACCEPTS)
 
 
+class _InOne(h11.Connection):
+    """Gives out the head of an answer of known length with the first of its body: one write instead of two.
+
+    What is streamed has a head that comes at once: its caller may wait for it before asking further.
+    """
+
+    _head: Sequence[bytes] = ()
+
+    def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
+        """Return the pieces to write for an event."""
+        pieces = super().send_with_data_passthrough(event)
+        if pieces is None:
+            return None
+        if isinstance(event, h11.Response) and any(name == b"content-length" for name, _ in event.headers):
+            self._head = pieces
+            return []
+        head, self._head = self._head, ()
+        return [*head, *pieces]
+
+
 class Connection(H11Protocol):
     """Reads requests as uvicorn does, and closes where a head does not come, or an answer is not read.
 
@@ -60,6 +81,7 @@ class Connection(H11Protocol):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.logger = _logger
+        self.conn = _InOne(h11.SERVER, HEAD_MAX_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class has it
         """Wait for the first head, unless there are too many connections already."""

@@ -27,7 +27,6 @@ DRAINED_WITHIN_S = 60
 """Seconds that requests under way have for ending, when the service ends."""
 IDLE_S = 75
 """Seconds after which a connection that nobody uses is closed."""
-HEADERS_MAX_BYTES = 32 * 1024
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -88,7 +87,6 @@ class Service:
             server_header=False,
             timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=DRAINED_WITHIN_S,
-            h11_max_incomplete_event_size=HEADERS_MAX_BYTES,
             backlog=backlog(),
         )
         config.load()
