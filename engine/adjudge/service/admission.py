@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, cast
@@ -43,20 +42,18 @@ class Admission:
     refused_requests: int = 0
     refused_bytes: int = 0
 
-    @contextmanager
-    def admitted(self) -> Iterator[Held]:
-        """Count a request while it is under way. Raises Overloaded."""
+    def admitted(self) -> Held:
+        """Count a request, and return what counts it no more when it is left. Raises Overloaded."""
         if self.requests >= self.requests_max:
             self.refused_requests += 1
             said = f"{self.requests_max} requests are under way, which is all that the service takes at a time"
             raise Overloaded(said, retry_after_s=RETRY_AFTER_S)
         self.requests += 1
-        held = Held(self)
-        try:
-            yield held
-        finally:
-            if not held.is_kept:
-                held.release()
+        return Held(self)
+
+    def uncounted(self) -> Held:
+        """Return what a request holds that is answered however much is under way."""
+        return Held(self, is_kept=True)
 
 
 @dataclass(slots=True)
@@ -66,6 +63,13 @@ class Held:
     admission: Admission
     taken: int = 0
     is_kept: bool = False
+
+    def __enter__(self) -> Held:
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        if not self.is_kept:
+            self.release()
 
     def keep(self) -> None:
         """Stay under way after the route has returned: its answer is made while it is read, and calls `release`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import nullcontext
 from functools import cache, partial
 from time import perf_counter
 
@@ -17,11 +16,11 @@ from starlette.types import Receive, Scope, Send
 
 from adjudge.decision.door import Door
 from adjudge.documents.problems import FAULT, Problem, problem
-from adjudge.events import Events, bound
+from adjudge.events import Events, bind, bound
 from adjudge.metrics.metrics import Metrics
 from adjudge.service.access.caller import NOBODY
 from adjudge.service.access.gate import Gate
-from adjudge.service.admission import Admission, Held, Refused
+from adjudge.service.admission import Admission, Refused
 from adjudge.service.answers import NOT_LET_IN, told
 from adjudge.service.asked import Asked, Incoming, check_parameters, host_of, note, noted, request_id_of
 from adjudge.service.failures import problem_from
@@ -139,15 +138,15 @@ async def _answer(shared: Shared, route: Route, request: Request, request_id: st
 async def _admitted(shared: Shared, route: Route, request: Request) -> Response:
     """Answer a request that may come in. Raises Refused, and whatever its route raises."""
     if route.scope is None and not route.is_signed:
-        return await route.answer(Asked(request, NOBODY, Held(shared.admission), shared))
+        return await route.answer(Asked(request, NOBODY, shared.admission.uncounted(), shared))
     if shared.hosts is not None and host_of(request) not in shared.hosts:
         raise Refused(problem("host", "ask by the name that the service was started with"))
-    with nullcontext(Held(shared.admission)) if route.is_always else shared.admission.admitted() as held:
+    with shared.admission.uncounted() if route.is_always else shared.admission.admitted() as held:
         caller = await shared.gate.admit(request, route.scope) if route.scope is not None else NOBODY
         note(request, caller=caller.name)
-        with bound(caller=caller.name):
-            check_parameters(request, route.query)
-            return await route.answer(Asked(request, caller, held, shared))
+        bind(caller=caller.name)
+        check_parameters(request, route.query)
+        return await route.answer(Asked(request, caller, held, shared))
 
 
 def _no_route(seen: RouteSeen, request: Request, error: Exception) -> Response:

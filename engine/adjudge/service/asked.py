@@ -8,7 +8,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.types import Scope
 
@@ -24,6 +24,7 @@ _REQUEST_ID = late(r"[!-~]{1,128}")
 _ids = Random()  # noqa: S311  # seeded by the system in each process; unique, not secret
 _DEADLINE = late(r"[1-9][0-9]{0,8}")
 _NOTED = "adjudge.noted"
+_NO_QUERY = QueryParams()
 _BOOLS = {"true": True, "false": False}
 
 
@@ -46,8 +47,8 @@ class Heads(Headers):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the first of a name, if there is one."""
-        found = self._by_name.get(name)
-        return found[0] if found is not None else super().get(name, default)
+        found = self._by_name.get(name) or self._by_name.get(name.lower())
+        return found[0] if found else default
 
     def getlist(self, name: str) -> list[str]:
         """Return all of a name."""
@@ -55,12 +56,17 @@ class Heads(Headers):
 
 
 class Incoming(Request):
-    """A request whose headers are sorted once."""
+    """A request whose headers are sorted once, and whose query is looked at where there is one."""
 
     @cached_property
     def headers(self) -> Heads:
         """The headers."""
         return Heads(self.scope)
+
+    @property
+    def query_params(self) -> QueryParams:
+        """The parameters of the query."""
+        return super().query_params if self.scope["query_string"] else _NO_QUERY
 
 
 @dataclass(slots=True)
@@ -143,7 +149,7 @@ def noted(request: Request) -> dict[str, object]:
 def request_id_of(request: Request) -> str:
     """Return what the caller calls the request, or a name for it, which stays."""
     given: str = request.headers.get("x-request-id", "")
-    if _REQUEST_ID.fullmatch(given):
+    if given and _REQUEST_ID.fullmatch(given):
         return given
     if (name := request.scope.get("adjudge.request_id")) is None:
         name = request.scope["adjudge.request_id"] = made_up_id()
