@@ -305,6 +305,12 @@ def test_decisions_are_searched_alike(opened: Callable[..., Asked], tmp_path: Pa
     found = ask("search", DecisionQuery(missing=made[0].verdict.missing[0], outcome="review"))
     assert [one.decision_id for one in found.decisions] == lacking
     assert ask("search", DecisionQuery(reason="none")).decisions == ()
+    assert (
+        ask("search", DecisionQuery(unknown="own")).decisions == ask("search", DecisionQuery(missing="own")).decisions
+    )
+    assert (
+        ask("search", DecisionQuery(tag="none")).decisions == ask("search", DecisionQuery(waiver="x")).decisions == ()
+    )
     for cursor, query in ((first.next + "A", None), (first.next, DecisionQuery(rule="abroad")), ("\r\n", None)):
         with pytest.raises(RequestError, match="cursor: is none that a page of this search ended with"):
             ask("search", query, cursor=cursor)
