@@ -15,7 +15,7 @@ from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import verify
 from adjudge.engine import Engine
 from adjudge.errors import AnsweredOtherwise, AuditUnavailable, MerchantBizIdConflict, SignalFailed, UnknownCall
-from adjudge.model import Outcome, SignalStatus
+from adjudge.model import Outcome, Request, SignalStatus
 from adjudge.plugin import Answer, Context, SignalLater
 from adjudge.registry import parse_policy
 from adjudge.replay.decisions import replay
@@ -193,6 +193,43 @@ async def test_nothing_erased_comes_back_with_an_answer(log: Path | None, monkey
         await deciding.answer(vendor.calls[0], b"clean", SIGNED)
         await erasing[0]
         assert await deciding.erase("1" * 32, by="kim") == 0
+
+
+@looped
+async def test_answers_of_many_vendors_come_at_once(log: Path | None) -> None:
+    vendor, count = LateProvider(), 6
+    signals = "".join(f"  check{n}: {{provider: acme.check}}\n" for n in range(count))
+    rules = "".join(f"  - {{id: fraud{n}, when: check{n}.fraud, then: reject}}\n" for n in range(count))
+    lent = registry(vendor)
+    policy = parse_policy(f"policy_language: 1\npolicy: many\nsignals:\n{signals}rules:\n{rules}", registry=lent)
+    trail = AuditTrail.open(log, durability="flush") if log is not None else None
+    async with Engine([policy], registry=lent, trail=trail, clock=FakeClock()) as deciding:
+        asked = Request(merchant_biz_id="1" * 32, scene_code="a")
+        assert len((await deciding.decide(asked)).awaits) == count
+        taken = [deciding.answer(call, b"clean", SIGNED) for call in vendor.calls for _ in range(2)]
+        found = await asyncio.gather(*taken, deciding.decide(asked), return_exceptions=True)
+        assert not [one for one in found if isinstance(one, BaseException)]
+        last = await deciding.decide(asked)
+        assert (last.status, last.outcome, last.awaits) == ("duplicate", Outcome.PASS, ())
+        assert len({one.decision_id for one in found[:-1] if one.status == "supersedes"}) == count  # type: ignore[union-attr]
+
+
+@looped
+async def test_caller_is_not_told_what_became_of_an_answer(log: Path | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for a decision meanwhile gets one, also where the answer is not to be taken."""
+    vendor, asking = LateProvider(), []
+    async with engine(vendor, log) as deciding:
+        first = await deciding.decide(request())
+        ledger: Any = deciding._ledger
+
+        async def gone(decision_id: str) -> None:
+            asking.append(asyncio.create_task(deciding.decide(request())))
+            await asyncio.sleep(0)
+
+        monkeypatch.setattr(ledger, "evidence", gone)
+        with pytest.raises(UnknownCall):
+            await deciding.answer(vendor.calls[0], b"clean", SIGNED)
+        assert (await asking[0]).decision_id == first.decision_id
 
 
 @looped

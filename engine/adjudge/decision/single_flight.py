@@ -23,11 +23,12 @@ LEAST_WAIT_S = 0.1
 
 
 class _Flight(msgspec.Struct, frozen=True):
-    """waiting: those who wait for the answer; they may be cancelled, and the work goes on."""
+    """alone: nobody shares it. waiting: those who wait for the answer; they may be cancelled, and the work goes on."""
 
     merchant_biz_id: str
     fingerprint: str
     anew: bool
+    alone: bool
     task: asyncio.Task[Decision]
     begun: float
     waiting: list[asyncio.Future[Decision]]
@@ -63,26 +64,28 @@ class SingleFlight:
         work: Callable[[], Coroutine[Any, Any, Decision]],
         *,
         anew: bool = False,
+        alone: bool = False,
     ) -> Decision:
         """Return the answer of the work under way for an id, or of this work.
 
         anew: an answer is wanted that was not under way before, unless that one was wanted so too.
+        alone: this work is not what others ask for, nor theirs what is asked for here: each waits for the other's end.
         The work goes on when its caller is cancelled: it may have been paid for, and others may wait for it.
         Raises MerchantBizIdConflict where another fingerprint is under way, Overloaded where too much is, and whatever
         the work raises.
         """
         await self._begins(key.merchant_biz_id)
         while (flight := self._under_way.get(key.merchant_biz_id)) is not None:
-            if not key.has(flight.fingerprint):
+            if not alone and not key.has(flight.fingerprint):
                 raise conflict(key.merchant_biz_id)
-            if flight.anew or not anew:
+            if not alone and not flight.alone and (flight.anew or not anew):
                 return structs.replace(await flight.join(), status="duplicate")
             await self._end_of(flight)
         if self.limit is not None and len(self._under_way) >= self.limit:
             said = f"{self.limit} decisions are under way, which is all that the engine takes at a time"
             raise Overloaded(said, retry_after_s=max(LEAST_WAIT_S, self._usual_s))
         task = asyncio.get_running_loop().create_task(work())
-        flight = _Flight(key.merchant_biz_id, key.fingerprint, anew, task, monotonic(), [])
+        flight = _Flight(key.merchant_biz_id, key.fingerprint, anew, alone, task, monotonic(), [])
         self._under_way[key.merchant_biz_id] = flight
         task.add_done_callback(partial(self._ended, flight))
         return await flight.join()

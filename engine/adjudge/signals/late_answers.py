@@ -62,7 +62,7 @@ class LateAnswers:
             if not before.is_awaited(now):
                 raise AnsweredOtherwise("the time for the answer is over")
             prepared = unread(ticket, policy, late)
-            decision = await self._flights.run(prepared.key, partial(self._decide, prepared), anew=True)
+            decision = await self._flights.run(prepared.key, partial(self._decide, prepared), alone=True)
             found = asked_by(ticket, decision)
             if decision.status != "duplicate" and found is not None and says_same(found, late):
                 return decision, True
