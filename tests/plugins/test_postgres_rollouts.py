@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
 
+import postgres_worker  # noqa: E402
 from postgres_server import PROGRAMS, Server, migrated  # noqa: E402
+from postgres_worker import HANGS_S  # noqa: E402
 
 from adjudge.audit.kinds import bodies  # noqa: E402
 from adjudge.audit.rollouts import RolloutBody, TallyBody  # noqa: E402
@@ -23,38 +20,13 @@ pytestmark = [
     pytest.mark.skipif(PROGRAMS is None, reason="needs PostgreSQL: apt-get install postgresql"),
     pytest.mark.xdist_group("postgres"),
 ]
-HANGS_S = 300.0
 
 
-class Worker:
-    """A process of its own."""
+class Worker(postgres_worker.Worker):
+    """A worker that takes part in rollouts."""
 
     def __init__(self, dsn: str) -> None:
-        program = str(Path(__file__).with_name("rollout_worker.py"))
-        self._process = subprocess.Popen(
-            [sys.executable, program, dsn], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert self.answer() == "open"
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *how: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def tell(self, do: str, **said: Any) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": do, **said}) + "\n")
-        self._process.stdin.flush()
-
-    def answer(self) -> Any:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
-
-    def do(self, do: str, **said: Any) -> Any:
-        self.tell(do, **said)
-        return self.answer()
+        super().__init__(dsn, "rollout_worker.py")
 
     def wait_for(self, name: str, *status: object) -> None:
         """Wait until the worker sees that a rollout stands so."""
@@ -62,10 +34,6 @@ class Worker:
         while (found := self.do("status").get(name, [])[: len(status)]) != [*status]:
             assert time.monotonic() < until, found
             time.sleep(0.05)
-
-    def end(self) -> None:
-        """End it as a service ends."""
-        self._process.communicate(timeout=HANGS_S)
 
 
 def test_workers_see_one_rollout_and_end_it_once(server: Server) -> None:

@@ -40,6 +40,7 @@ from adjudge.plugin import (
     DecisionLedger,
     DecisionQuery,
     ExplainableLedger,
+    KeepsHistories,
     LogRecord,
     NamedBody,
     NamedRecord,
@@ -516,6 +517,42 @@ class LedgerContract:
                 assert await each.noted("rollout") == 2
 
         self._run(work)
+
+    def test_all_records_of_a_name_are_known_to_every_holder(self) -> None:
+        """Of a ledger that keeps them: each is written once, by whoever saw the one before, and outlives its holder."""
+
+        async def before(ledger: DecisionLedger) -> None:
+            if not isinstance(ledger, KeepsHistories):
+                return
+            holders = (ledger, self.another(ledger))
+            assert not await ledger.history("review", "one")
+
+            async def try_it(number: int, n: int) -> int:
+                try:
+                    await holders[n % 2].note("review", note_of("one", number, f"{number}"))
+                except Overtaken:
+                    return 0
+                return 1
+
+            for number in (1, 2, 3):
+                assert sum(await asyncio.gather(*(try_it(number, n) for n in range(6)))) == 1
+            for wrong in (0, 1, 3, 5):
+                assert await try_it(wrong, 0) == 0
+            await ledger.note("review", note_of("two", 1, "other"))
+            for each in holders:
+                found = await each.history("review", "one")  # type: ignore[attr-defined]
+                assert [(one.number, said_in(one)) for one in found] == [(1, "1"), (2, "2"), (3, "3")]
+            await _decide(ledger)
+
+        async def after(ledger: DecisionLedger) -> None:
+            if isinstance(ledger, KeepsHistories):
+                assert [one.number for one in await ledger.history("review", "one")] == [1, 2, 3]
+                await ledger.note("review", note_of("two", 2, "more"))
+                assert [said_in(one) for one in await ledger.history("review", "two")] == ["other", "more"]
+
+        self._run(before)
+        if self.keeps:
+            self._run(after, is_new=False)
 
     def test_newest_record_of_a_name_outlives_the_holder(self) -> None:
         """And the next one follows it."""
