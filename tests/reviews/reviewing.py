@@ -17,8 +17,10 @@ REGISTRY = Registry()
 POLICY = parse_policy(
     """
 {policy_language: 1, policy: onboarding, inputs: {score: int, mail: {type: string, personal: true}, expires: timestamp},
+ signals: {device: {fields: {level: int}}},
  rules: [{id: high, when: score > 50, then: review}, {id: fraud, when: score > 90, then: reject, confirm: person},
-         {id: over, when: 'expires < now', then: review}]}
+         {id: over, when: 'expires < now', then: review},
+         {id: risky, when: device.level > 5, then: review}]}
 """,
     registry=REGISTRY,
 )
@@ -52,4 +54,5 @@ def engine(log: Path | None, clock: Callable[[], datetime] | None = None, **part
 def request(n: int, score: int = 60, **parts: Any) -> Request:
     """Return a request of its own id."""
     inputs = {"score": score, "mail": f"m{n}@example.com", "expires": datetime(2026, 3, 2, tzinfo=UTC)}
-    return Request(**{"merchant_biz_id": f"{n:032d}", "scene_code": "a", "inputs": inputs, **parts})
+    signals = {"device": {"level": 1}}
+    return Request(**{"merchant_biz_id": f"{n:032d}", "scene_code": "a", "inputs": inputs, "signals": signals, **parts})

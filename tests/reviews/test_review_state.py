@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from reviewing import Clock, engine, request
 
@@ -18,16 +19,20 @@ from adjudge.model import Outcome
 from adjudge.reviews.settings import ReviewSettings
 from adjudge.reviews.state import folded, is_drawn
 
-PEOPLE = ("kim", "lee", "max")
+PEOPLE = ("kim", "lee")
 HELD_S = 600
-STEPS = st.lists(
+ONE = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(("claim", "note", "release", "pass", "reject")), st.sampled_from(PEOPLE)),
         st.tuples(st.just("wait"), st.sampled_from(("1", "599", "600"))),
         st.just(("restart", "")),
     ),
-    max_size=14,
+    max_size=3,
 )
+TURN = st.tuples(st.sampled_from(PEOPLE), st.sampled_from(("pass", "reject")), ONE).map(
+    lambda turn: [("claim", turn[0]), *turn[2], (turn[1], turn[0])]
+)
+STEPS = st.lists(ONE | TURN | st.just([("wait", "600")]), max_size=6).map(lambda parts: [*chain.from_iterable(parts)])
 
 
 class Model:
@@ -122,6 +127,8 @@ def test_engine_in_memory_does_as_the_model(steps: list[tuple[str, str]], twice:
 
 
 @given(steps=STEPS, twice=st.booleans())
+@example(steps=[("claim", "kim"), ("pass", "kim"), ("claim", "kim"), ("reject", "kim")], twice=True)
+@example(steps=[("claim", "kim"), ("wait", "600"), ("claim", "lee"), ("restart", ""), ("pass", "kim")], twice=False)
 @settings(max_examples=25, deadline=None)
 def test_engine_with_a_log_does_as_the_model_also_after_restarts(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]], twice: bool
