@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,6 +21,7 @@ from structlog.testing import capture_logs
 from adjudge.audit.activation import ActivationBody
 from adjudge.audit.kinds import bodies
 from adjudge.audit.signing import Signer, generate
+from adjudge.config import watching
 from adjudge.config.bundles import archive
 from adjudge.config.bundles.bundle import make_bundle
 from adjudge.config.bundles.manifest import manifest_of
@@ -226,6 +229,33 @@ def test_engine_does_not_begin_without_its_bundle(tmp_path: Path, place: Place, 
     place.answer, place.content = None, bundle(None, 1)
     with pytest.raises(BundleRefused, match="it is not signed"):
         open_engine(config(tmp_path, place.url))
+
+
+def test_full_disk_is_a_refusal_and_the_last_good_bundle_answers(
+    tmp_path: Path, place: Place, signer: Signer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.content = bundle(signer, 1)
+    write = Path.write_bytes
+
+    async def work(engine: Engine, look: Callable[[], Awaitable[None]]) -> None:
+        def full(path: Path, data: bytes) -> int:
+            if "adjudge-bundle-" in str(path):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            return write(path, data)
+
+        place.content = bundle(signer, 2, limit=3)
+        with monkeypatch.context() as disk:
+            disk.setattr(Path, "write_bytes", full)
+            await look()
+        assert limit_of(engine) == 5 and "no space left" in str(engine.activation)
+        with monkeypatch.context() as later:
+            later.setattr(watching, "AGAIN_S", 0.0)
+            await look()
+        assert limit_of(engine) == 3
+
+    start, refused, taken = run(config(tmp_path, place.url), work)
+    assert (start.accepted, refused.accepted, taken.accepted) == (True, False, True)
+    assert "no space left" in refused.messages[0] and "adjudge-bundle-" not in refused.messages[0]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import cast
 
 from adjudge.audit.activation import BundleBody
@@ -155,18 +155,22 @@ class _Taken:
 
     def add_bundle(self, bundle: Bundle) -> None:
         """Load all policies of a bundle; it lies in a folder for that long."""
-        with TemporaryDirectory(prefix="adjudge-bundle-") as folder:
-            home = Path(folder)
-            bundle.lay_out(home)
-            try:
-                files = policies_below(home)
-            except PolicyErrors:
-                raise BundleRefused(
-                    f"bundle `{bundle.name}` number {bundle.manifest.counter}: it holds no policy"
-                ) from None
-            for file in files:
-                name = f"{bundle.name}/{file.relative_to(home)}"
-                self.add(partial(_of_bundle, file, name, self.catalogue))
+        said = f"bundle `{bundle.name}` number {bundle.manifest.counter}"
+        try:
+            with TemporaryDirectory(prefix="adjudge-bundle-") as folder:
+                bundle.lay_out(Path(folder))
+                self._add_laid_out(bundle.name, said, Path(folder))
+        except OSError as error:  # as where the disk is full
+            why = (error.strerror or type(error).__name__).lower()
+            raise BundleRefused(f"{said}: its files cannot be laid out below {gettempdir()}: {why}") from None
+
+    def _add_laid_out(self, name: str, said: str, home: Path) -> None:
+        try:
+            files = policies_below(home)
+        except PolicyErrors:
+            raise BundleRefused(f"{said}: it holds no policy") from None
+        for file in files:
+            self.add(partial(_of_bundle, file, f"{name}/{file.relative_to(home)}", self.catalogue))
 
 
 def _of_bundle(file: Path, name: str, catalogue: Catalogue) -> Policy:
