@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import h11
+import httpx
 import pytest
 
 from adjudge.service import protocol, room
@@ -277,6 +278,21 @@ def test_connection_for_which_there_is_no_room_is_told_so(at: tuple[str, int], m
     monkeypatch.setattr(protocol, "connections_max", lambda: 0)
     statuses, said = answers(at, GET + HOST + NONE)
     assert statuses == [503] and b'"code":"overloaded"' in said and b"retry-after: 1" in said.lower()
+
+
+def test_what_is_refused_before_it_is_a_request_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(engine(), over_tcp=True) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        place = host, int(port)
+        answers(place, b"GET / HTTP/1.1\r\nhost : x\r\n\r\n")
+        answers(place, GET + HOST + b"x: " + b"y" * 70_000 + NONE)
+        with monkeypatch.context() as full:
+            full.setattr(protocol, "connections_max", lambda: 0)
+            answers(place, GET + HOST + NONE)
+        figures = httpx.get(f"{url}/metrics").text
+    for code, count in (("malformed-http", 2), ("overloaded", 1)):
+        assert f'adjudge_http_problems_total{{code="{code}",method="none",route="none"}} {count}.0' in figures
+    assert 'adjudge_http_turned_away_total{full="connections"} 1.0' in figures
 
 
 @pytest.mark.parametrize("soft", [64, 256, 1024, 65_536, resource.RLIM_INFINITY])

@@ -41,6 +41,7 @@ class Admission:
     held_bytes: int = 0
     refused_requests: int = 0
     refused_bytes: int = 0
+    refused_connections: int = 0
 
     def admitted(self) -> Held:
         """Count a request, and return what counts it no more when it is left. Raises Overloaded."""

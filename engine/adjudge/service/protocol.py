@@ -89,6 +89,7 @@ class Connection(H11Protocol):
         transport.set_write_buffer_limits(high=1, low=0)  # tells whether anything waits; with 0, TLS never goes on
         most = connections_max()
         if len(self.connections) > most:
+            self.app.shared.admission.refused_connections += 1
             said = f"{most:,} connections are open, which is all that the service takes"
             self._refuse(problem("overloaded", said, retry_after_s=RETRY_AFTER_S))
             return
@@ -129,6 +130,7 @@ class Connection(H11Protocol):
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             response = told(said, request_id := made_up_id())
+            self.app.shared.seen.unread.answered(response, 0.0, {})
             headers = [*response.raw_headers, (b"x-request-id", request_id.encode())]
             for event in (
                 h11.Response(status_code=said.status, headers=headers),

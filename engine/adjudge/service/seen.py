@@ -59,10 +59,15 @@ class Seen:
         ProcessCollector(namespace="adjudge", registry=registry)
         registry.register(_Admitted(admission, refusals))
         self._pool = Pool("adjudge-metrics", 1)
+        self.unread = self._of(NO_ROUTE, NO_ROUTE, tells=False)
+        """Counts what was refused before it was a request. It has no event: a stranger could fill a disk with them."""
 
     def of(self, method: str = NO_ROUTE, path: str = NO_ROUTE) -> RouteSeen:
         """Return what counts the requests of a route. path: as it stands in the table of routes."""
-        return RouteSeen(method, path, self._requests, self._problems, self._seconds, self._tells_requests)
+        return self._of(method, path, tells=self._tells_requests)
+
+    def _of(self, method: str, path: str, *, tells: bool) -> RouteSeen:
+        return RouteSeen(method, path, self._requests, self._problems, self._seconds, tells)
 
     async def page(self) -> bytes:
         """Return all that is counted, as Prometheus reads it. Raises TimeoutError."""
@@ -128,6 +133,7 @@ class _Admitted:
         )
         family.add_metric(["requests"], admission.refused_requests)
         family.add_metric(["bytes"], admission.refused_bytes)
+        family.add_metric(["connections"], admission.refused_connections)
         yield family
         family = CounterMetricFamily(
             "adjudge_access_refused", "Requests that were not let in.", labels=["code", "reason"]
