@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import socket
 import threading
 import time
@@ -270,6 +271,29 @@ def _wait(is_so: Callable[[], bool]) -> None:
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_lost_position_is_told_rather_than_passed_over(folder: Path, server: HookServer) -> None:
+    """It would begin at the end of the log, and what was not told yet never would be."""
+    opened(folder, server.url).take([decision(1, 1)])
+    (folder / "state" / "positions.json").unlink()
+    with pytest.raises(ReaderFailed, match=r"positions\.json is gone"):
+        opened(folder, server.url)
+    shutil.rmtree(folder / "state")
+    opened(folder, server.url).take([decision(2, 1)])
+    assert seqs(server.taken) == [1, 2]
+
+
+def test_secret_is_rotated_while_it_runs(folder: Path, server: HookServer) -> None:
+    reader, new = opened(folder, server.url), b"another secret of 16"
+    reader.take([decision(1, 1)])
+    (folder / "webhook.key").write_bytes(new)
+    reader.take([decision(2, 1)])
+    (folder / "webhook.key").write_bytes(b"short")
+    reader.take([decision(3, 1)])
+    known = [[secret for secret in (SECRET, new) if verify(one.body, one.headers[SIGNATURE], [secret], now=time.time())]
+             for one in server.taken]  # fmt: skip
+    assert known == [[SECRET], [new], [new]]
 
 
 def test_message_that_is_never_taken_is_a_dead_letter_and_holds_back_its_id(folder: Path, server: HookServer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ class Delivery:
 
         limits = httpx.Limits(max_connections=settings.parallel, keepalive_expiry=20.0)
         self._settings = settings
+        self._secrets = settings.secrets
         self._resolvers = Pool("adjudge-webhook-names", 2)
         self._client = httpx.AsyncClient(timeout=None, trust_env=False, follow_redirects=False, limits=limits)  # noqa: S113  # the whole of it is bounded below
 
@@ -49,6 +51,12 @@ class Delivery:
         """Close all connections."""
         self._resolvers.close()
         await self._client.aclose()
+
+    def read_secrets(self) -> None:
+        """Sign with the secrets as they are by now; where they cannot be read, with those that were read last."""
+        if self._settings.read_secrets is not None:
+            with suppress(ProviderConfigError):
+                self._secrets = self._settings.read_secrets()
 
     async def send(self, message: Message, *, tries: int) -> Refusal | None:
         """Send a message, and return why it was not taken; None where it was. tries: made before this one."""
@@ -96,7 +104,7 @@ class Delivery:
             "user-agent": "adjudge-webhook",
             "adjudge-event-id": message.event_id,
             "adjudge-attempt": str(tries + 1),
-            SIGNATURE: signature(message.body, self._settings.secrets, int(time.time())),
+            SIGNATURE: signature(message.body, self._secrets, int(time.time())),
         }
         request = self._client.build_request("POST", target, content=message.body, headers=headers)
         request.extensions = {**request.extensions, "sni_hostname": host}

@@ -42,6 +42,7 @@ class Webhook:
             self._tags = self._state.tags()
         held = self._state.positions.of(end.log)
         if held is None:
+            self._state.require_positions()
             self._state.positions.put(end)
         return held or end
 
@@ -133,6 +134,7 @@ class Webhook:
         """
         if self._delivery is None:
             self._delivery = Delivery(self._settings)
+        self._delivery.read_secrets()
         delivery, trying = self._delivery, state.trying()
         queues: dict[str, list[Message]] = {}
         for message in messages:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -26,9 +27,10 @@ _NAME = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*", re.ASCII)
 class Settings:
     """How the webhook is called.
 
-    secrets: each signs; the first is the current one. state: a folder. outcomes, rules, tags: of which decisions it is
-    told, all where the three are empty. allow: names and networks that may be private. timeout_s: for one call in all.
-    tries: of a message that is refused as it stands. give_up_after_s: of any other. parallel: calls at a time.
+    secrets: each signs; the first is the current one. read_secrets: reads them again, as `read_settings` does.
+    state: a folder. outcomes, rules, tags: of which decisions it is told, all where the three are empty. allow: names
+    and networks that may be private. timeout_s: for one call in all. tries: of a message that is refused as it stands.
+    give_up_after_s: of any other. parallel: calls at a time.
     """
 
     url: str
@@ -42,6 +44,7 @@ class Settings:
     tries: int = 5
     give_up_after_s: float = 72 * 3600.0
     parallel: int = 8
+    read_secrets: Callable[[], tuple[bytes, ...]] | None = field(default=None, repr=False, compare=False)
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -64,6 +67,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         tries=_count(config, "tries", 5, most=100),
         give_up_after_s=_seconds(config, "give_up_after", 72 * 3600.0, most=366 * 86400.0),
         parallel=_count(config, "parallel", 8, most=64),
+        read_secrets=partial(_secrets, config),
     )
 
 

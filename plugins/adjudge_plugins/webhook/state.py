@@ -62,6 +62,15 @@ class State:
         self._letters_path = folder / "dead.jsonl"
         self._seen: tuple[FileState | None, frozenset[str]] | None = None
 
+    def require_positions(self) -> None:
+        """Raise ReaderFailed where something was told from this folder, and how far is not there any more."""
+        path = self._folder / "positions.json"
+        if (self._folder / "telling").exists() and not path.exists():
+            said = (
+                f"{path} is gone, so nobody knows what was told: put it back, or delete the folder to begin at the end"
+            )
+            raise ReaderFailed(said)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep others from the dead letters meanwhile: the reader, or the command that sends them again."""
