@@ -379,7 +379,7 @@ def test_tags_of_a_text_that_is_not_to_be_read_are_not_known(folder: Path, serve
     assert seqs(server.taken) == [2]
 
 
-@pytest.mark.parametrize("status", [401, 404, 408, 429, 502, 503])
+@pytest.mark.parametrize("status", [401, 404, 408, 429, 500, 502, 503])
 def test_webhook_that_is_down_is_waited_for(folder: Path, server: HookServer, status: int) -> None:
     server.answer = lambda sent: (status, {"retry-after": "7"})
     reader = opened(folder, server.url, tries=1)

@@ -21,8 +21,8 @@ REDIRECTS_MAX = 3
 ANSWER_MAX_BYTES = 64 * 1024
 _REPEATED = frozenset((307, 308))
 """Redirects that keep the method and the body."""
-_LATER = frozenset((401, 403, 404, 408, 425, 429, 502, 503, 504))
-"""Statuses that tell of how the webhook is set up, of its load or of what stands before it, not of the message."""
+_LATER = frozenset((401, 403, 404, 408, 425, 429))
+"""Statuses below 500 that tell of how the webhook is set up or of its load, and not of the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,5 +129,5 @@ def _refusal(status: int, headers: httpx.Headers) -> Refusal | None:
         return None
     later = headers.get("retry-after", "")
     after_s = float(later) if later.isascii() and later.isdecimal() and len(later) < 8 else None
-    is_of_message = status >= 400 and status not in _LATER
+    is_of_message = 400 <= status < 500 and status not in _LATER
     return Refusal(f"it answered {status}", is_of_message=is_of_message, retry_after_s=after_s)
