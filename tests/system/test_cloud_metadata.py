@@ -15,7 +15,11 @@ def test_host_that_says_what_it_is_is_known_and_leads_nowhere_unexpected(host: s
 
 @pytest.mark.parametrize(
     "peer",
-    [*sorted(ADDRESSES), "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "fd00:ec2::254%eth0"],
+    [
+        *(*sorted(ADDRESSES), "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "fd00:ec2::254%eth0"),
+        *("::a9fe:a9fe", "64:ff9b:1::a9fe:a9fe", "::ffff:0:a9fe:a9fe", "fe80::5efe:169.254.169.254"),
+        "2001:0:1::5601:5601",
+    ],
 )
 def test_harmless_name_that_leads_to_keys_is_found(peer: str) -> None:
     assert leads_to_keys("risk.internal", peer)

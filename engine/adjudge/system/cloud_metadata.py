@@ -18,8 +18,12 @@ ADDRESSES = frozenset(
     )
 )
 """Of the services themselves; all link-local addresses may be others."""
-_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+_TRANSLATED = tuple(
+    ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
+)
 """Networks of version 6 whose last four bytes are an address of version 4."""
+_TUNNELLED = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
+"""What stands before such an address within a site (ISATAP, RFC 5214)."""
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -56,12 +60,14 @@ def _address(name: str) -> _Address | None:
         except (OSError, UnicodeError):
             return None
         address = ipaddress.ip_address(packed)
-    return _within(address) or address if isinstance(address, ipaddress.IPv6Address) else address
+    return led_to(address) or address
 
 
-def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Return the address of version 4 that one of version 6 leads to."""
-    if address.ipv4_mapped or address.sixtofour:
-        return address.ipv4_mapped or address.sixtofour
-    is_translated = any(address in network for network in _TRANSLATED)
+def led_to(address: _Address) -> ipaddress.IPv4Address | None:
+    """Return the address of version 4 within one of version 6, if there is one."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if found := address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]:
+        return found
+    is_translated = address.packed[8:12] in _TUNNELLED or any(address in network for network in _TRANSLATED)
     return ipaddress.IPv4Address(address.packed[-4:]) if is_translated else None

@@ -11,10 +11,12 @@ import socket
 from collections.abc import Collection
 
 from adjudge.errors import TargetRefused
-from adjudge.system.cloud_metadata import hands_out_keys, leads_to_keys
+from adjudge.system.cloud_metadata import hands_out_keys, leads_to_keys, led_to
 
-_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_PUBLIC = (ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("64:ff9b::/96"))
+"""What is given out of version 6 for the Internet, and what leads to version 4 from there."""
+_SPECIAL = tuple(map(ipaddress.ip_network, ("3fff::/20", "192.0.0.0/24", "192.88.99.0/24")))
+"""For examples (RFC 9637), for protocols (RFC 6890), and for relays that are no more (RFC 7526)."""
 
 
 def public_addresses(host: str, port: int, *, allowed: Collection[str] = ()) -> list[str]:
@@ -41,17 +43,14 @@ def public_addresses(host: str, port: int, *, allowed: Collection[str] = ()) -> 
 def is_public(address: str) -> bool:
     """Whether an address is one of the public Internet: not of this machine, its network, or a special range."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
-    led = _led_to(parsed)
-    return all(one.is_global and not one.is_multicast for one in (parsed, led) if one is not None)
+    if parsed.version == 6 and not any(parsed in network for network in _PUBLIC):
+        return False
+    led = led_to(parsed)
+    return all(one.is_global and not one.is_multicast and not _is_special(one) for one in (parsed, led) if one)
 
 
-def _led_to(address: _Address) -> _Address | None:
-    """Return the address of version 4 within one of version 6, if there is one."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return None
-    if address in _TRANSLATED:
-        return ipaddress.IPv4Address(address.packed[-4:])
-    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+def _is_special(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return any(address in network for network in _SPECIAL if network.version == address.version)
 
 
 def _is_within(address: str, allowed: Collection[str]) -> bool:
