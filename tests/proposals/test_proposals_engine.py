@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from adjudge.audit.kinds import bodies
 from adjudge.audit.proposals import ProposalBody
@@ -171,6 +172,29 @@ def test_two_who_act_on_the_same_state_are_one_after_the_other(tmp_path: Path, k
             assert (await other.look())["1"].status == (await one.find_proposal("1")).status != "open"
             assert [each.step for each in (await other.look())["1"].acts] == [1, 2]
             other.close()
+
+    asyncio.run(main())
+
+
+def test_act_that_comes_between_the_look_and_the_record_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with engine(tmp_path) as one:
+            await make(one)
+            note, between = one._ledger.note, [2]
+
+            async def note_later(kind: str, record: Any) -> Any:
+                if between and between.pop():
+                    await note(kind, structs.replace(record, act="withdrawn", by="ari"))
+                return await note(kind, record)
+
+            monkeypatch.setattr(one._ledger, "note", note_later)
+            with pytest.raises(Overtaken, match="2 withdrawn by ari"):
+                await one.proposal("approve", "1", seen=1, by="lee")
+            assert (await one.find_proposal("1")).status == "withdrawn"
+            between.append(3)
+            assert (await one.proposal("comment", "1", reason="pity", by="lee")).step == 4, "it minds no other act"
 
     asyncio.run(main())
 

@@ -15,11 +15,13 @@ from structlog.testing import capture_logs
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import bodies
 from adjudge.audit.rollouts import Counts, RolloutBody
+from adjudge.documents.rollouts import RolloutCommand
 from adjudge.errors import AuditUnavailable, MerchantBizIdConflict, RequestError, SetupError
 from adjudge.model import Arm, Outcome, SignalStatus
 from adjudge.registry import parse_policy
 from adjudge.replay.decisions import replay
 from adjudge.replay.rollouts import report_of
+from adjudge.rollouts.control import Rollouts
 from adjudge.rollouts.guard_rails import GuardRails
 from adjudge.rollouts.tally import Pending
 from adjudge.testing import fake_provider, registry_of
@@ -35,6 +37,22 @@ def changes(log: Path) -> list[tuple[str, str, str]]:
 
 def recorded(log: Path) -> list[DecisionBody]:
     return [body for _, body in bodies(log, DecisionBody)]
+
+
+def test_what_another_worker_did_is_followed_also_where_somebody_asked_how_things_stand(tmp_path: Path) -> None:
+    async def none(name: str, digest: str) -> None:
+        return None
+
+    async def main() -> None:
+        async with engine(tmp_path) as one:
+            worker = Rollouts(one._rollouts.settings, one._ledger, one._recording, one._clock, none)
+            start = RolloutCommand(action="start", name="june", mode="canary", candidate="stricter", share=1.0)
+            await worker.command(start, "kim", one.policies, one.policies)
+            assert [each.status for each in await one.rollouts()] == ["running"]
+            await tick(one)
+            assert arms(await decided(one, range(3))) == ["canary"] * 3
+
+    asyncio.run(main())
 
 
 def test_canary_decides_its_share_and_every_decision_says_by_which_arm(tmp_path: Path) -> None:

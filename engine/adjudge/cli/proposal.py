@@ -11,7 +11,7 @@ import msgspec
 
 from adjudge.cli.audit.annotations import by_option
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, counted, format_option, print_json, say, say_text
+from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.cli.rollout import Share, place_options, reached
 from adjudge.cli.settings import Settings
 from adjudge.documents.proposals import STATUSES, ActDocument, ChecksDocument, ProposalDocument
@@ -123,8 +123,7 @@ def show_command(
         print_json(msgspec.to_builtins(found))
         return FINE
     say(*lines_of(found))
-    say("")
-    say_text((found.text if with_text else found.diff) or "")
+    say("", *((found.text if with_text else found.diff) or "").splitlines())
     return FINE
 
 

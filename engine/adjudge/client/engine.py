@@ -42,6 +42,8 @@ from adjudge.system.given import check_count, check_kind, check_seconds
 
 ANSWER_WITHIN_S = 60.0
 """Seconds for one call, beyond the deadline that it gives for signals, unless said otherwise."""
+CHECKED_WITHIN_S = 60.0
+"""Seconds more for a proposal that is checked before it is made."""
 CONNECTIONS = 100
 
 
@@ -253,7 +255,8 @@ class Engine(Door):
 
     async def _proposal(self, command: ProposalCommand, by: str) -> ProposalDocument:
         asked = msgspec.json.encode(msgspec.structs.replace(command, by=None if by == NAMED_NOBODY else by))
-        answer = await self._ask(Question(method="POST", path="/v1/proposals", body=asked), self._within_s)
+        within_s = self._within_s + (CHECKED_WITHIN_S if command.action == "make" else 0.0)
+        answer = await self._ask(Question(method="POST", path="/v1/proposals", body=asked), within_s)
         try:
             return decode_proposal(self._good(answer))
         except JsonError as error:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 import msgspec
+from msgspec import structs
 
 from adjudge.audit.kinds import decode
 from adjudge.audit.proposals import PROPOSAL, ChecksBody, ProposalBody
@@ -19,7 +20,6 @@ from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.plugin import DecisionLedger
 from adjudge.policy.catalogue import Catalogue
-from adjudge.policy.loading.load import read_policy
 from adjudge.policy.policy import Policy
 from adjudge.proposals.commands import Known, found, is_stale, next_act, rollout_of
 from adjudge.proposals.settings import ProposalSettings
@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 _TRIES = 10
 _SHOWN = 20
-_CHECKED_WITHIN_S, _AGAIN_S = 120.0, 5.0
+_WITHIN_S, _AGAIN_S = 120.0, 5.0
 _events = Events("adjudge.proposals")
 
 
@@ -64,10 +64,12 @@ class Proposals:
         self._known: Mapping[str, Proposal] = {}
         self._noted = -1
         self._checking = Pool("adjudge-proposals", 1)
+        self._loading = Pool("adjudge-activations", 1)  # which waits for no check
 
     def close(self) -> None:
         """Begin no check any more."""
         self._checking.close()
+        self._loading.close()
 
     async def look(self) -> Mapping[str, Proposal]:
         """Read what the ledger has, and return how all proposals stand. Raises AuditUnavailable and AuditBroken."""
@@ -98,7 +100,14 @@ class Proposals:
         if self.settings is None:
             said = "this engine takes no proposals: its configuration has no `proposals`"
             raise RequestError(said, where="proposal")
-        made = await self._made(command, answering, check) if command.action == "make" else None
+        made = None
+        if command.action == "make":
+            made, draft = await self._read(command, answering)
+            next_act(
+                command, by, self._known_with(await self.look(), answering), self._clock(), made
+            )  # before the work
+            diff, checks = await _beside(self._checking, lambda: check(draft))
+            made = structs.replace(made, diff=diff, checks=checks)
         for _ in range(_TRIES):
             body = next_act(command, by, self._known_with(await self.look(), answering), self._clock(), made)
             if body.how is not None:
@@ -118,29 +127,29 @@ class Proposals:
         digests = {name: policy.digest for name, policy in answering.items()}
         return Known(proposals=proposals, answering=digests, four_eyes=self.settings.four_eyes)
 
-    async def _made(self, command: ProposalCommand, answering: Mapping[str, Policy], check: Check) -> ProposalBody:
-        """Read and check the version that is to be made, which its record then says."""
+    async def _read(self, command: ProposalCommand, answering: Mapping[str, Policy]) -> tuple[ProposalBody, Draft]:
+        """Return what a record says of the version that is to be made, but for its checks, and the version itself."""
         text, lists = command.text, dict(command.lists)
         if text is None:
             again = found(command.name, await self.look()).made
             text, lists = again.text, dict(again.lists)
         if len(text) + sum(map(len, lists.values())) + sum(map(len, command.tests.values())) > SIZE_MAX:
             raise RequestError(f"with its files it is longer than {SIZE_MAX:,} characters", where="text")
+        from adjudge.policy.loading.load import read_policy  # of which few engines have need once they are open
+
         catalogue = self._catalogue()
 
         def read() -> Policy:
             typed = read_policy(text, "policy.yaml", texts=lists, recorded=False, catalogue=catalogue)
             return Policy(typed, catalogue.overloads())
 
-        policy = await self._beside(read)
+        policy = await _beside(self._checking, read)
         typed, base = policy.typed, answering.get(policy.name)
         if base is None:
             raise RequestError(f"is a version of `{typed.name}`, which is no policy of this engine", where="text")
         if base.digest == policy.digest:
             raise RequestError(f"is the version of `{typed.name}` that answers already", where="text")
-        draft = Draft(base=base, policy=policy, tests=command.tests)
-        diff, checks = await self._beside(lambda: check(draft))
-        return ProposalBody(
+        body = ProposalBody(
             name="",
             number=1,
             proposal="",
@@ -153,18 +162,8 @@ class Proposals:
             text=text,
             lists=dict(typed.texts),
             base=base.digest,
-            diff=diff,
-            checks=checks,
         )
-
-    async def _beside(self, work: Callable[[], _T]) -> _T:
-        try:
-            return await self._checking.run(work, deadline_s=_CHECKED_WITHIN_S)
-        except PolicyErrors as errors:
-            more = f"\nand {len(errors.errors) - _SHOWN} more" if len(errors.errors) > _SHOWN else ""
-            raise RequestError("\n".join(map(str, errors.errors[:_SHOWN])) + more, where="text") from None
-        except (TimeoutError, NoThread):
-            raise Overloaded("other proposals are being checked", retry_after_s=_AGAIN_S) from None
+        return body, Draft(base=base, policy=policy, tests=command.tests)
 
     async def candidate(self, name: str, digest: str) -> Policy | None:
         """Return the version that a rollout calls so; None where it is no proposal's, or does not load here."""
@@ -173,11 +172,13 @@ class Proposals:
                 continue
             for one in proposal.acts:
                 if one.act == "made" and one.digest == digest:
-                    return await self._beside(partial(self.load, one))
+                    return await _beside(self._loading, partial(self.load, one))
         return None
 
     def load(self, made: ProposalBody) -> Policy | None:
         """Load a version from its record; None, and an event, where it does not load with what is installed here."""
+        from adjudge.policy.loading.load import read_policy
+
         catalogue = self._catalogue()
         try:
             typed = read_policy(made.text, f"{made.policy}@{made.digest[:12]}", texts=made.lists, catalogue=catalogue)
@@ -232,6 +233,17 @@ class Proposals:
             text=made.text if is_whole else None,
             diff=made.diff if is_whole else None,
         )
+
+
+async def _beside(pool: Pool, work: Callable[[], _T]) -> _T:
+    """Do work in a thread. Raises RequestError for what is wrong with a policy, Overloaded where it takes too long."""
+    try:
+        return await pool.run(work, deadline_s=_WITHIN_S)
+    except PolicyErrors as errors:
+        more = f"\nand {len(errors.errors) - _SHOWN} more" if len(errors.errors) > _SHOWN else ""
+        raise RequestError("\n".join(map(str, errors.errors[:_SHOWN])) + more, where="text") from None
+    except (TimeoutError, NoThread):
+        raise Overloaded("other proposals are being checked", retry_after_s=_AGAIN_S) from None
 
 
 def _place(proposal: Proposal) -> tuple[bool, int, str]:

@@ -48,6 +48,8 @@ class Rollouts:
         self._candidates = dict(settings.candidates) if settings is not None else {}
         self._ledger, self._recording, self._clock = ledger, recording, clock
         self._known: dict[str, RolloutBody] = {}
+        self.is_behind = False
+        """Whether rollouts have changed since they were last followed, whoever looked."""
         self._tallies: dict[str, TallyBody] = {}
         self._noted = -1
         self._pending = Pending()
@@ -69,19 +71,19 @@ class Rollouts:
         wanted = {one.digest for one in self._known.values() if one.status == "running"}
         return tuple({one.digest: one for one in self._candidates.values() if one.digest in wanted}.values())
 
-    async def look(self) -> bool:
-        """Read what the ledger has, and return whether rollouts have changed. Raises AuditUnavailable, AuditBroken."""
+    async def look(self) -> None:
+        """Read what the ledger has. Raises AuditUnavailable and AuditBroken."""
         if self.settings is None and not getattr(self._ledger, "keeps_named", True):
-            return False  # a ledger of before, in which nothing was promoted
+            return  # a ledger of before, in which nothing was promoted
         noted = await self._ledger.noted(ROLLOUT)
         if noted == self._noted:
-            return False
+            return
         known = {name: _rollout.decode(one.line) for name, one in (await self._ledger.newest(ROLLOUT)).items()}
         for one in known.values():
             if one.status != "ended":
                 await self.admit(one.candidate, one.digest)
-        has_changed, self._known, self._noted = known != self._known, known, noted
-        return has_changed
+        self.is_behind |= known != self._known
+        self._known, self._noted = known, noted
 
     async def admit(self, name: str, digest: str) -> None:
         """Let a version that was proposed be a candidate, where the configuration has none of its name."""

@@ -18,7 +18,7 @@ class Ticking:
     def __init__(self, rollouts: Rollouts, follow: Callable[[], Awaitable[None]]) -> None:
         """Begin. follow: does as rollouts stand by now; what it raises is told, and it is tried again."""
         self._rollouts, self._follow = rollouts, follow
-        self._is_behind = self._is_failing = False
+        self._is_failing = False
         self._is_over = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -33,12 +33,16 @@ class Ticking:
 
     async def tick(self) -> None:
         """Do all of it once. Raises AdjudgeError."""
-        self._is_behind |= await self._rollouts.look()
+        await self._rollouts.look()
         await self._rollouts.tally()
-        self._is_behind |= await self._rollouts.guard()
-        if self._is_behind:
-            await self._follow()
-            self._is_behind = False
+        self._rollouts.is_behind |= await self._rollouts.guard()
+        if self._rollouts.is_behind:
+            self._rollouts.is_behind = False
+            try:
+                await self._follow()
+            except BaseException:
+                self._rollouts.is_behind = True
+                raise
 
     async def _run(self) -> None:
         assert self._rollouts.settings is not None
