@@ -33,13 +33,14 @@ RESULTS = {
     "bundle": ["bundle", "make", ".", "--name", "here"],
     "audit": ["audit", "show", "log"],
     "rollout": ["rollout", "report", "log"],
+    "review": ["review", "report", "log"],
     "keys": ["keys", "new", "keys.yaml", "--name", "flow", "--scope", "decide"],
     "plugins": ["plugins"],
     "demo": ["demo"],
     "new": ["new", "fresh", "--yes"],
 }
 """A run of each command that prints a result."""
-ELSEWHERE = {"lsp", "proposal", "review", "serve", "table", "top", "tune"}
+ELSEWHERE = {"lsp", "proposal", "serve", "table", "top", "tune"}
 """The first speaks to an editor, the second to others than who started it; the rest need more than stands here, and
 print by the same functions."""
 

@@ -16,6 +16,7 @@ from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, RequestError
 from adjudge.model import DecisionQuery, Outcome
 from adjudge.replay.decisions import replay
+from adjudge.replay.reviews import review_report
 from adjudge.reviews.settings import ReviewSettings
 from audit.audit_logs import assert_verifies
 
@@ -159,6 +160,9 @@ def test_second_person_looks_without_being_told_of_the_first(tmp_path: Path) -> 
 
     asyncio.run(main())
     assert [body.act for _, body in bodies(tmp_path, ReviewBody)].count("second") == 2
+    found = review_report(tmp_path)
+    assert (found.second, found.agreed, len(found.apart), found.waiting) == (2, 1, 1, 0)
+    assert dict(found.decided) == {(Outcome.PASS, "KNOWN_CUSTOMER"): 2} and found.people == {"kim": 2}
 
 
 @pytest.mark.parametrize(
@@ -204,6 +208,31 @@ def test_review_that_was_decided_anew_is_nobodys_any_more(tmp_path: Path) -> Non
             assert await waiting(one) == [(second, "open")]
 
     asyncio.run(main())
+
+
+def test_many_are_decided_only_where_the_count_is_right(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with engine(tmp_path, Clock(), reviews=ReviewSettings(second=1.0)) as one:
+            made = [(await one.decide(request(n))).decision_id for n in range(4)]
+            other = (await one.decide(request(9, score=1, signals={}))).decision_id
+            await one.review("claim", made[0], by="lee")
+            await one.review("claim", made[1], by="kim")
+            said = {**KNOWN, "by": "kim"}
+            for wrong in (2, 4, 5):
+                with pytest.raises(RequestError, match="shows 3"):
+                    await one.review_many(ReviewQuery(reason="HIGH"), count=wrong, **said)
+            for nothing in (ReviewQuery(), ReviewQuery(reason="HIGH", holder="lee"), ReviewQuery(status="second")):
+                with pytest.raises(RequestError):
+                    await one.review_many(nothing, count=3, **said)
+            assert not [each for each in (await one.reviews(by="kim")).reviews if each.first is not None]
+            done = await one.review_many(ReviewQuery(reason="HIGH"), count=3, **said)
+            assert {each.decision_id for each in done if not isinstance(each, RequestError)} == {*made[1:]}
+            assert await waiting(one, status="open") == [(other, "open")]
+            with pytest.raises(RequestError, match="shows 0"):
+                await one.review_many(ReviewQuery(reason="HIGH"), count=3, **{**said, "by": "max"})
+
+    asyncio.run(main())
+    assert [body.act for _, body in bodies(tmp_path, ReviewBody)].count("decided") == 3
 
 
 def test_retry_that_brings_more_does_not_undo_what_a_person_decided(tmp_path: Path) -> None:

@@ -10,12 +10,23 @@ from typing import Any
 import click
 import msgspec
 
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.cli.audit.annotations import by_option
-from adjudge.cli.group import FINE
+from adjudge.cli.group import FINDINGS, FINE
+from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.cli.rollout import place_options, reached
 from adjudge.cli.settings import Settings
-from adjudge.documents.reviews import QUEUE_LIMIT, STATUSES, LookDocument, ReviewDocument, ReviewQuery, ReviewsDocument
+from adjudge.documents.reviews import (
+    QUEUE_LIMIT,
+    QUEUE_LIMIT_MAX,
+    STATUSES,
+    LookDocument,
+    ReviewDocument,
+    ReviewQuery,
+    ReviewsDocument,
+)
+from adjudge.replay.reviews import ReviewReport, review_report
 from adjudge.values.literals import format_timestamp
 
 Place = tuple[Path | None, str | None, Path | None]
@@ -157,6 +168,81 @@ def decide_command(
     """Decide what you have claimed, in place of the policy."""
     said = {"outcome": outcome, "reason": reason, "note": note, "by": by}
     return _done(settings, (config, service, key_file), form, "decide", decision_id, **said)
+
+
+@command.command("decide-many")
+@click.argument("outcome", type=click.Choice(["pass", "reject"]))
+@click.option("--count", type=int, required=True, help="How many you expect; with another number nothing is done.")
+@click.option("--reason", required=True, help="The code of why, for all of them.")
+@click.option("--policy", help="Those that this policy decided.")
+@click.option("--because", help="Those that came out so by this reason code.")
+@click.option("--due", is_flag=True, help="Those that are late.")
+@_note
+@by_option
+@place_options
+@format_option
+@click.pass_obj
+def decide_many_command(
+    settings: Settings, outcome: str, count: int, reason: str, policy: str | None, because: str | None, due: bool,
+    note: str, by: str, config: Path | None, service: str | None, key_file: Path | None, form: str,
+) -> int:  # fmt: skip
+    """Claim and decide all that a filter shows, in the same way.
+
+    Exit status 1 where somebody else came first at one of them.
+    """
+    query = ReviewQuery(status="due" if due else None, policy=policy, reason=because, limit=QUEUE_LIMIT_MAX)
+    with reached(settings, config, service, key_file) as engine:
+        done = engine.review_many_sync(query, count=count, outcome=outcome, reason=reason, note=note, by=by)
+    decided = [one for one in done if isinstance(one, ReviewDocument)]
+    refused = [one for one in done if not isinstance(one, ReviewDocument)]
+    if form == JSON:
+        print_json({"decided": [msgspec.to_builtins(one) for one in decided], "refused": [str(one) for one in refused]})
+    else:
+        say(*(f"{one.decision_id}  {outcome}" for one in decided))
+        say(*(f"not decided: {one}" for one in refused))
+        say(f"{counted(len(decided), 'review')} decided")
+    return FINDINGS if refused else FINE
+
+
+@command.command("report")
+@log_argument
+@format_option
+def report_command(log: AnyLog, form: str) -> int:
+    """Count what people decided in a log, how long it took, and how often two agreed."""
+    found = review_report(log)
+    if form == JSON:
+        print_json(
+            {
+                "waiting": found.waiting,
+                "decided": [
+                    {"outcome": outcome.value, "reason": reason, "count": count}
+                    for (outcome, reason), count in sorted(found.decided.items())
+                ],
+                "people": dict(sorted(found.people.items())),
+                "median_s": found.median_s,
+                "second": found.second,
+                "agreed": found.agreed,
+                "apart": found.apart,
+            }
+        )
+    else:
+        say(*_report_lines(found))
+    return FINE
+
+
+def _report_lines(found: ReviewReport) -> Iterator[str]:
+    total = sum(found.decided.values())
+    yield f"{counted(total, 'review')} decided, {found.waiting} waiting"
+    for (outcome, reason), count in sorted(found.decided.items()):
+        yield f"  {outcome.value:<7} {reason}  {count}"
+    for name, count in sorted(found.people.items()):
+        yield f"  by {name}  {count}"
+    if found.median_s is not None:
+        yield f"  half within {found.median_s / 3600:.1f} h"
+    if found.second:
+        yield f"  looked at twice {found.second}, agreed {found.agreed} ({100 * found.agreed / found.second:.0f}%)"
+    if found.apart:
+        yield f"  apart at {', '.join(found.apart[:5])}"
 
 
 def queue_lines(found: ReviewsDocument) -> Iterator[str]:

@@ -320,6 +320,38 @@ class Door(ABC):
 
     review_sync = in_thread(review)
 
+    async def review_many(
+        self, query: ReviewQuery, *, count: int, outcome: str, reason: str, note: str = "", by: str
+    ) -> tuple[ReviewDocument | RequestError, ...]:
+        """Claim and decide all reviews that a query shows, in the same way; return how each stands, or why it does not.
+
+        query: by policy, reason or what is due; of what it shows, what nobody else has claimed and nobody has decided.
+        count: how many that are: with another number nothing is done, so nobody decides what they have not seen.
+        Raises RequestError where the query shows another number, or names nothing; the rest as `review`.
+        """
+        if not isinstance(query, ReviewQuery) or query.status not in (None, "due") or query.holder is not None:
+            raise RequestError("must be a ReviewQuery of a policy, a reason or what is due", where="query")
+        if query.policy is None and query.reason is None and query.status is None:
+            raise RequestError("must name a policy, a reason or what is due", where="query")
+        shown = await self.reviews(query, by=by)
+        those = [one for one in shown.reviews if one.status == "open" or (one.status == "claimed" and one.holder == by)]
+        those = [one for one in those if one.first is None]
+        if not shown.complete or len(those) != count:
+            more = "" if shown.complete else " or more"
+            raise RequestError(f"the query shows {len(those)}{more}: nothing was decided", where="count")
+        done: list[ReviewDocument | RequestError] = []
+        for one in those:
+            try:
+                await self.review("claim", one.decision_id, by=by)
+                done.append(
+                    await self.review("decide", one.decision_id, outcome=outcome, reason=reason, note=note, by=by)
+                )
+            except RequestError as error:  # somebody else came first
+                done.append(error)
+        return tuple(done)
+
+    review_many_sync = in_thread(review_many)
+
     async def aclose(self) -> None:
         """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
         await self._home.close()
