@@ -70,6 +70,15 @@ def test_texts_and_copies_are_the_same_value(length: int, moment: int) -> None:
         assert repr(value)
 
 
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_text_of_a_time_is_the_same_in_every_zone(moment: datetime) -> None:
+    assume(2 <= moment.year < 9999)
+    text = format_timestamp(moment)
+    assert text == format_timestamp(moment.astimezone(timezone(timedelta(hours=-3))))
+    assert text[-1] == "Z" and text[-2] != "." and not ("." in text and text[-2] == "0")
+    assert parse_timestamp(text) == moment
+
+
 @given(lengths)
 def test_fields_cut_toward_zero(length: int) -> None:
     found = cut(duration_of(length))
