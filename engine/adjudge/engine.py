@@ -265,10 +265,16 @@ class Engine(Door):
 
     def policies_note(self) -> str | None:
         """Return what is not as it should be with the policies, although others answer; None where nothing is."""
-        newest = self.activation
+        notes, newest = [], self.activation
         if newest is not None and not newest.accepted:
-            return f"those wanted at {newest.at:%Y-%m-%dT%H:%M:%SZ} were refused; its record in the log says why"
-        return self._watch.note() if self._watch is not None else None
+            notes.append(f"those wanted at {newest.at:%Y-%m-%dT%H:%M:%SZ} were refused; its record in the log says why")
+        if self._watch is not None:
+            notes += self._watch.notes(self._clock())
+        return "; ".join(notes) or None
+
+    def fresh_until(self) -> Mapping[str, datetime]:
+        """Return when another one should have come of each bundle that answers and says so, by name; aware UTC."""
+        return self._watch.fresh_until if self._watch is not None else {}
 
     @property
     def in_flight(self) -> int:

@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,9 +39,17 @@ rules: [{id: much, when: n > LIMIT, then: reject}, {id: listed, when: country in
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def bundle(signer: Signer | None, counter: int, *, limit: int = 5, name: str = "risk", text: str = POLICY) -> bytes:
+def bundle(
+    signer: Signer | None,
+    counter: int,
+    *,
+    limit: int = 5,
+    name: str = "risk",
+    text: str = POLICY,
+    fresh_until: datetime | None = None,
+) -> bytes:
     files = {"lists/bad.txt": b"KP\n", "one.yaml": text.replace("LIMIT", str(limit)).encode()}
-    manifest = manifest_of(name, counter, AT, files)
+    manifest = manifest_of(name, counter, AT, files, fresh_until=fresh_until)
     return make_bundle(manifest, files, (signer,) if signer is not None else ())
 
 
@@ -229,6 +237,28 @@ def test_engine_does_not_begin_without_its_bundle(tmp_path: Path, place: Place, 
     place.answer, place.content = None, bundle(None, 1)
     with pytest.raises(BundleRefused, match="it is not signed"):
         open_engine(config(tmp_path, place.url))
+
+
+def test_bundle_that_is_no_longer_fresh_goes_on_and_is_told(tmp_path: Path, place: Place, signer: Signer) -> None:
+    until = datetime.now(UTC) + timedelta(days=1)
+    place.content = bundle(signer, 1, fresh_until=until)
+    now = [until - timedelta(seconds=1)]
+
+    async def work(engine: Engine, look: Callable[[], Awaitable[None]]) -> None:
+        engine._clock = lambda: now[0]
+        assert (engine.policies_note(), engine.fresh_until()) == (None, {"risk": until})
+        now[0] = until
+        said = "bundles that are no longer fresh, and go on answering: risk"
+        assert (engine.policies_note(), limit_of(engine)) == (said, 5)
+        place.content = bundle(None, 2)
+        await look()
+        assert "were refused" in str(engine.policies_note()) and said in str(engine.policies_note())
+        place.content = bundle(signer, 2, limit=3)
+        await look()
+        assert (engine.policies_note(), engine.fresh_until(), limit_of(engine)) == (None, {}, 3)
+
+    first, *_, last = run(config(tmp_path, place.url), work)
+    assert (first.bundles["risk"].fresh_until, last.bundles["risk"].fresh_until) == (until, None)
 
 
 def test_full_disk_is_a_refusal_and_the_last_good_bundle_answers(

@@ -10,14 +10,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import httpx
 import pytest
 import yaml
 
+from adjudge.engine import Engine
 from adjudge.errors import SignalFailed
 from adjudge.metrics.metrics import Metrics
 from adjudge.model import Arm
@@ -89,6 +92,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
     counted.take([record_of(None, arm=Arm(rollout="new", number=1, name="canary"))])
     door = engine(providers, at=at, limits=limits, guards=Guards(), readers={"mine": counted})
     with (
+        patch.object(Engine, "fresh_until", lambda _: {"risk": datetime(2026, 5, 1, tzinfo=UTC)}),
         served(door, over_tcp=True, admission=Admission(held_max_bytes=1000)) as url,
         httpx.Client(base_url=url, trust_env=False) as http,
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from adjudge.client import Engine as ClientEngine
+from adjudge.engine import Engine
 from adjudge.errors import SignalFailed
 from adjudge.metrics.metrics import Metrics
 from adjudge.model import Arm
@@ -216,7 +218,8 @@ def test_parameter_of_the_figures_is_refused() -> None:
         assert http.get("/metrics", headers={"host": "evil.example"}).status_code == 421
 
 
-def test_every_family_is_described_with_its_labels(tmp_path: Path) -> None:
+def test_every_family_is_described_with_its_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine, "fresh_until", lambda engine: {"risk": datetime(2026, 5, 1, tzinfo=UTC)})
     limits = {"acme.face": Limits(daily_calls=10)}
     again = SignalFailed("no face", reason_code="NO_FACE", capture_again="Again, please.")
     counted = Metrics()

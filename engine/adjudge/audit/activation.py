@@ -16,12 +16,16 @@ MESSAGE_MAX_CHARS = 1000
 
 
 class BundleBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A bundle that policies came in. counter: never goes back. sha256: of its manifest. key: that signed it, by id."""
+    """A bundle that policies came in. counter: never goes back. sha256: of its manifest. key: that signed it, by id.
+
+    fresh_until: when another one should have come, if it says so.
+    """
 
     counter: int
     sha256: str
     key: str
     made_at: datetime
+    fresh_until: datetime | None = None
 
 
 class ActivationBody(NamedBody, frozen=True, omit_defaults=True):

@@ -38,6 +38,11 @@ def command() -> None:
 @click.option("--name", required=True, help="What it is called; services ask for it by this name.")
 @click.option("--counter", type=click.IntRange(1, COUNTER_MAX), help="Grows each time.  [default: seconds since 1970]")
 @click.option("--made-at", type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]), help="In UTC.  [default: now]")
+@click.option(
+    "--fresh-until",
+    type=click.DateTime(["%Y-%m-%dT%H:%M:%SZ"]),
+    help="When another one should have come, in UTC: services say so then, and go on.",
+)
 @click.option("--key", "key_file", type=_file, help="The private key that signs it.")
 @click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="[default: NAME.tar.gz]")
 @click.option("--no-tests", is_flag=True, help="Do not run the tests beside the policies.")
@@ -48,6 +53,7 @@ def make_command(
     name: str,
     counter: int | None,
     made_at: datetime | None,
+    fresh_until: datetime | None,
     key_file: Path | None,
     to: Path | None,
     no_tests: bool,
@@ -64,7 +70,8 @@ def make_command(
         return FINDINGS
     at = made_at.replace(tzinfo=UTC) if made_at is not None else datetime.now(UTC).replace(microsecond=0)
     files = _files(folder)
-    manifest = manifest_of(name, counter or int(at.timestamp()), at, files)
+    until = fresh_until.replace(tzinfo=UTC) if fresh_until is not None else None
+    manifest = manifest_of(name, counter or int(at.timestamp()), at, files, fresh_until=until)
     to = to or Path(f"{name}.tar.gz")
     _write(to, make_bundle(manifest, files, signers))
     signed = f"signed with {signers[0].key_id}" if signers else "not signed yet"
@@ -113,6 +120,8 @@ def show_command(bundle: Path, form: str) -> int:
         print_json({**_facts(manifest), "signed_by": keys})
         return FINE
     say(f"{manifest.bundle} {manifest.counter}, made at {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC")
+    if manifest.fresh_until is not None:
+        say(f"fresh until {manifest.fresh_until:%Y-%m-%d %H:%M:%S} UTC")
     say(f"signed with {', '.join(keys)}" if keys else "not signed")
     for entry in manifest.files:
         say(f"{entry.bytes:>10,}  {entry.sha256[:12]}  {entry.name}")

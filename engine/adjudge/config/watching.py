@@ -9,7 +9,8 @@ load is refused whole, and what answered before goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from time import monotonic, time_ns
 from typing import TypeVar
@@ -78,10 +79,18 @@ class Watch:
         if self._every_s:
             self._task = asyncio.create_task(self._look_on(engine))
 
-    def note(self) -> str | None:
-        """Return which bundles are not to be had now; None where all are."""
-        missed = [one.settings.name for one in self._loader.bundles if one.missed is not None]
-        return f"bundles that cannot be fetched: {listed(missed)}" if missed else None
+    @property
+    def fresh_until(self) -> Mapping[str, datetime]:
+        """When another one should have come of each bundle that answers and says so, by name; aware UTC."""
+        bundles = self._loaded.bundles.items()
+        return {name: one.fresh_until for name, one in bundles if one.fresh_until is not None}
+
+    def notes(self, now: datetime) -> Iterator[str]:
+        """Yield which bundles are not to be had, and which should have been followed by others."""
+        if missed := [one.settings.name for one in self._loader.bundles if one.missed is not None]:
+            yield f"bundles that cannot be fetched: {listed(missed)}"
+        if stale := [name for name, until in self.fresh_until.items() if until <= now]:
+            yield f"bundles that are no longer fresh, and go on answering: {listed(stale)}"
 
     async def aclose(self) -> None:
         """End: what is being loaded is dropped, what is being replaced is awaited."""

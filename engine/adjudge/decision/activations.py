@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from typing import Protocol
@@ -53,8 +53,13 @@ class PolicyWatch(Protocol):
         """Begin, on the engine's loop, before the first request. Raises AdjudgeError where it is not to open."""
         ...
 
-    def note(self) -> str | None:
-        """Return what keeps it from finding further policies, for people; None where nothing does."""
+    @property
+    def fresh_until(self) -> Mapping[str, datetime]:
+        """When another one should have come of each bundle that answers and says so, by name; aware UTC."""
+        ...
+
+    def notes(self, now: datetime) -> Iterator[str]:
+        """Yield what keeps it from finding further policies, for people."""
         ...
 
     async def aclose(self) -> None:

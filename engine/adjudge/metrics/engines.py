@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, get_args
 from weakref import WeakSet
 
@@ -37,6 +38,10 @@ class Watched(Protocol):
         """What its ledger shows."""
         ...
 
+    def fresh_until(self) -> Mapping[str, datetime]:
+        """When another one should have come of each bundle that says so."""
+        ...
+
 
 class Engines:
     """Collects what some engines show, as long as they live."""
@@ -60,6 +65,7 @@ class Engines:
         yield from _providers({name: usage for _, used, _ in engines for name, usage in used.items()})
         yield from _readers([state for _, _, states in engines for state in states])
         yield from _ledgers([found for engine, _, _ in engines if (found := engine.ledger_figures()) is not None])
+        yield from _bundles([engine.fresh_until() for engine, _, _ in engines])
 
 
 def _tallies(tallies: Sequence[Tally]) -> Iterator[Metric]:
@@ -152,6 +158,18 @@ def _ledgers(found: Sequence[LedgerFigures]) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "adjudge_index_lag_records", "Records that the index of the log has not written down.", sum(lags)
         )
+
+
+def _bundles(found: Sequence[Mapping[str, datetime]]) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    until = {name: at.timestamp() for one in found for name, at in one.items()}
+    family = GaugeMetricFamily(
+        "adjudge_bundle_fresh_until_seconds", "When another bundle should have come, since 1970.", labels=["bundle"]
+    )
+    for name, at in sorted(until.items()):
+        family.add_metric([name], at)
+    yield family
 
 
 def _readers(states: Sequence[ReaderState]) -> Iterator[Metric]:

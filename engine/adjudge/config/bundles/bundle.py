@@ -43,8 +43,14 @@ class Bundle:
 
     def body(self) -> BundleBody:
         """Return what the log is told of it."""
-        made_at = self.manifest.made_at
-        return BundleBody(counter=self.manifest.counter, sha256=self.sha256, key=self.key, made_at=made_at)
+        said = self.manifest
+        return BundleBody(
+            counter=said.counter,
+            sha256=self.sha256,
+            key=self.key,
+            made_at=said.made_at,
+            fresh_until=said.fresh_until,
+        )
 
     def lay_out(self, folder: Path) -> None:
         """Write its files into an empty folder. Raises OSError."""

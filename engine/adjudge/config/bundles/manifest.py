@@ -41,14 +41,18 @@ class FileEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a bundle holds. counter: grows with each bundle of a name. made_at: aware UTC. files: in order of names."""
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What a bundle holds. counter: grows with each bundle of a name. made_at: aware UTC. files: in order of names.
+
+    fresh_until: when another one should have come, aware UTC; nothing ends then, but the service says so.
+    """
 
     format: int
     bundle: str
     counter: int
     made_at: datetime
     files: tuple[FileEntry, ...]
+    fresh_until: datetime | None = None
 
 
 class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,12 +68,21 @@ class Signatures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signatures: tuple[Signature, ...] = ()
 
 
-def manifest_of(name: str, counter: int, made_at: datetime, files: Mapping[str, bytes]) -> Manifest:
+def manifest_of(
+    name: str, counter: int, made_at: datetime, files: Mapping[str, bytes], *, fresh_until: datetime | None = None
+) -> Manifest:
     """Return the manifest of files by their names. Raises BundleRefused for what no bundle can hold."""
     entries = tuple(
         FileEntry(file, len(data), hashlib.sha256(data).hexdigest()) for file, data in sorted(files.items())
     )
-    made = Manifest(format=FORMAT, bundle=name, counter=counter, made_at=made_at.astimezone(UTC), files=entries)
+    made = Manifest(
+        format=FORMAT,
+        bundle=name,
+        counter=counter,
+        made_at=made_at.astimezone(UTC),
+        files=entries,
+        fresh_until=fresh_until.astimezone(UTC) if fresh_until is not None else None,
+    )
     check(made)
     return made
 
@@ -99,6 +112,10 @@ def check(manifest: Manifest) -> None:
         raise BundleRefused(f"its counter must be from 1 to {COUNTER_MAX}")
     if manifest.made_at.tzinfo is None:
         raise BundleRefused("the time of its making has no zone")
+    if manifest.fresh_until is not None and manifest.fresh_until.tzinfo is None:
+        raise BundleRefused("the time until which it is fresh has no zone")
+    if manifest.fresh_until is not None and manifest.fresh_until <= manifest.made_at:
+        raise BundleRefused("it is fresh until a time before it was made")
     if not 0 < len(manifest.files) <= FILES_MAX:
         raise BundleRefused(f"a bundle holds 1 to {FILES_MAX:,} files")
     if any(entry.bytes < 0 for entry in manifest.files) or sum(e.bytes for e in manifest.files) > FILES_MAX_BYTES:
