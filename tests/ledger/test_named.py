@@ -22,7 +22,7 @@ from adjudge.audit.log import AuditLog
 from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
 from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import segments
-from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.errors import AuditBroken, AuditUnavailable, Overtaken
 from adjudge.ledger.file import FileLedger
 from adjudge.ledger.guarded import guarded
 from adjudge.ledger.index_file import FILE
@@ -85,6 +85,37 @@ def test_newest_record_is_known_without_index_and_with_its_segment_away(
         (log / FILE).unlink()
     with_ledger(log, knows, answer_for_s=answer_for_s)
     with_ledger(log, knows, answer_for_s=answer_for_s)
+    assert_verifies(log)
+
+
+@pytest.mark.parametrize("is_moved", [False, True])
+@pytest.mark.parametrize("is_deleted", [False, True])
+@pytest.mark.parametrize("answer_for_s", [0.0, 3600.0])
+def test_all_records_of_a_name_are_known_without_index_and_with_their_segment_away(
+    tmp_path: Path, is_moved: bool, is_deleted: bool, answer_for_s: float
+) -> None:
+    """So no number is given twice."""
+
+    async def first(ledger: FileLedger) -> None:
+        for number in (1, 2):
+            await ledger.note("review", note_of("one", number, f"{number}"))
+
+    async def go_on(ledger: FileLedger) -> None:
+        known = [one.number for one in await ledger.history("review", "one")]
+        assert known == [*range(1, len(known) + 1)] and len(known) >= 2
+        await ledger.note("review", note_of("one", len(known) + 1, "more"))
+        with pytest.raises(Overtaken):
+            await ledger.note("review", note_of("one", 2, "again"))
+
+    log, shelf = tmp_path / "log", tmp_path / "shelf"
+    with_ledger(log, first)
+    fill(log, range(60))
+    if is_moved:
+        move(log, shelf)
+    if is_deleted:
+        (log / FILE).unlink()
+    for _ in range(2):
+        with_ledger(log, go_on, answer_for_s=answer_for_s)
     assert_verifies(log)
 
 

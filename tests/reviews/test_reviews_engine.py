@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from reviewing import Clock, engine, request
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import bodies
 from adjudge.audit.reviews import ReviewBody
+from adjudge.backtest.table import _held
 from adjudge.documents.reviews import ReviewQuery
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, RequestError
@@ -63,6 +65,23 @@ def test_a_persons_decision_answers_in_place_of_the_policys(tmp_path: Path) -> N
     assert second.reviewed is not None and second.reviewed.judged_at < second.at and not second.cost
     assert {one.answer for one in replay(tmp_path)} == {"identical"}
     assert_verifies(tmp_path)
+
+
+def test_export_has_a_persons_decision_with_the_time_of_its_verdict(tmp_path: Path) -> None:
+    """A policy that asks what time it is comes out in a backtest as it came out then."""
+    clock = Clock()
+
+    async def main() -> None:
+        async with engine(tmp_path, clock) as one:
+            review = (await one.decide(request(1))).decision_id
+            clock.forward(days=3)
+            await one.review("claim", review, by="kim")
+            await one.review("decide", review, **KNOWN, by="kim")
+
+    asyncio.run(main())
+    found = [body for _, body in bodies(tmp_path, DecisionBody)]
+    held = _held(found)
+    assert [*held["at"]] == [found[0].at, found[0].at] and found[1].at - found[0].at > timedelta(days=2)
 
 
 def test_only_who_holds_a_review_decides_it_and_a_claim_lapses(tmp_path: Path) -> None:

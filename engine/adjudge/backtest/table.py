@@ -123,6 +123,8 @@ def _held(bodies: Sequence[DecisionBody]) -> dict[str, Raw]:
     held["verdict.score.low"] = _each(scores, itemgetter(0))
     held["verdict.score.high"] = _each(scores, itemgetter(1))
     held["verdict.totals"] = _each(held["verdict.scores"], lambda totals: [*totals.items()])
+    if any(held["reviewed"]):  # a policy is evaluated at the time of the verdict, not of what a person made of it
+        held["at"] = [one.judged_at if one else at for one, at in zip(held["reviewed"], held["at"], strict=True)]
     held["sampled.share"] = _each(held["sampled"], attrgetter("share"))
     for name in ("media_type", "size", "width", "height"):
         held[f"face.{name}"] = _each(faces, attrgetter(name))

@@ -346,9 +346,14 @@ class Index:
     def by_name(self, kind: str, name: str) -> list[Record]:
         """Return the records of a name of one of BY_NAME; for a thread. Raises as `records`.
 
-        Segments that the index does not have are read through, once for all names.
+        Segments that the index does not have are read through, once for all names; and what was moved away, where it
+        went.
         """
-        found = [record for record in self.records(text_of_name(kind, name)) if record.kind == kind]
+        text = text_of_name(kind, name)
+        away = {one.name for one in whole(self._directory).away}
+        places = [place for place in self._places(text) if self._reading.segment(place)[0].name not in away]
+        found = [record for record in (*map(self.at, places), *self._moved(text)) if record and record.kind == kind]
+        self.require_whole()
         first = self._file.first_segment if self._file is not None else 0
         if first <= 1:
             return found
@@ -361,7 +366,7 @@ class Index:
                         if (named := named_record(record)) is not None:
                             earlier.setdefault(named_text(named), []).append(record)
             self._earlier_by_name = first, earlier
-        return found + earlier.get(text_of_name(kind, name), [])
+        return found + earlier.get(text, [])
 
     @property
     def is_whole(self) -> bool:
