@@ -247,8 +247,16 @@ def test_whole_file_is_asked_in_place_of_the_log(tmp_path: Path, monkeypatch: py
     with opened(tmp_path) as ledger:
         whole(ledger)
         monkeypatch.setattr(facets, "lines_within", _at_most(2_000))
-        for query in (DecisionQuery(waiver="a", rule="b"), DecisionQuery(tag="z", outcome=Outcome.REJECT)):
-            assert ask(ledger, query) == judge.wanted(query) != []
+        since, until = BEGUN + timedelta(minutes=17), BEGUN + timedelta(minutes=58)
+        for query in (
+            DecisionQuery(waiver="a", rule="b"),
+            DecisionQuery(tag="z", outcome=Outcome.REJECT),
+            DecisionQuery(outcome=Outcome.PASS, since=since, until=until),
+            DecisionQuery(outcome=Outcome.PASS, limit=2),
+        ):
+            with capture_logs() as events:
+                assert ask(ledger, query) == judge.wanted(query) != []
+            assert not [one for one in events if one["event"] == "facets_spoilt"], "it was wanted, and nothing else"
 
 
 def _at_most(most: int) -> Callable[[Path, int, int], Iterator[tuple[int, bytes]]]:

@@ -95,8 +95,8 @@ class Facets:
                 of = segment_number(file)
                 if of > number or not is_of_the_time(file):
                     continue
-                stop = min(end, file.stat().st_size) if of == number else file.stat().st_size
                 with suppress(FileNotFoundError):  # it is moved away just now
+                    stop = min(end, file.stat().st_size) if of == number else file.stat().st_size
                     for start, line in self._lines_of(file, of, query, stop, tags):
                         yield place_of(of, start), line
         except OSError as error:
