@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-import yaml
-
 from adjudge.audit.bodies import PolicyBody
 from adjudge.audit.kinds import decode
 from adjudge.audit.record import MalformedLine, parse
@@ -13,8 +11,6 @@ from adjudge.errors import AuditBroken
 
 Tags = Mapping[str, frozenset[str]]
 """Ids of rules by tag."""
-
-_Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 
 def recorded_tags(digest: str, line: bytes | None) -> Tags:
@@ -86,8 +82,11 @@ class KnownTags:
 
 
 def _said(body: PolicyBody, text: str) -> Mapping[object, object]:
+    import yaml  # only where a search asks for tags
+
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        said = yaml.load(text, _Loader)  # noqa: S506  # it makes texts, lists and mappings alone
+        said = yaml.load(text, loader)  # noqa: S506  # it makes texts, lists and mappings alone
     except (yaml.YAMLError, ValueError, RecursionError):
         raise AuditBroken(f"the record of the policy {body.policy} cannot be read") from None
     return said if isinstance(said, dict) else {}
