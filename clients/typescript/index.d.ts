@@ -52,7 +52,7 @@ export interface Act {
 
 /** What was counted of one arm. */
 export interface Arm {
-  /** Decisions that were counted. */
+  /** Counted: of a shadow, each decision; else the newest of each id. */
   decisions: number;
   /**
    * Of a canary, a hold-out and the champion: `pass`, `review`, `reject`, `unknown` for what is not settled, and

@@ -49,7 +49,8 @@ def test_rollout_is_started_ramped_looked_at_and_aborted(run: Run, config: Path)
     looked = run("rollout", "status", *place)
     assert looked.exit_code == 0
     assert "june  running  canary 50% of one: later" in looked.output and "start by kim at" in looked.output
-    assert "rail reject        1.25x:" in looked.output and "no rail acts before 100 decisions" in looked.output
+    assert "rail reject        1.25x:" in looked.output and "no rail acts before 100 ids" in looked.output
+    assert " ids; " in looked.output and "decision" not in looked.output
     (june,) = json.loads(run("rollout", "status", *place, "--format", "json").output)
     assert sum(arm["decisions"] for arm in june["arms"].values()) == 40
     assert "canary 60%" in run("rollout", "ramp", "june", "0.6", *place).output

@@ -220,13 +220,14 @@ def lines_of(one: RolloutDocument) -> list[str]:
         f"  {one.action} by {one.by} at {one.at:%Y-%m-%dT%H:%M:%SZ}{': ' if one.reason else ''}{one.reason}",
     ]
     for name, arm in one.arms.items():
-        lines.append(f"  {name:<9} {counted(arm.decisions, 'decision')}{_shares(arm)}")
+        what = "decision" if name == "shadow" else "id"  # of which the newest decision counts
+        lines.append(f"  {name:<9} {counted(arm.decisions, what)}{_shares(arm)}")
     for rail in one.rails:
         said = f"{rail.canary} of the canary, {rail.champion} of the champion"
         lines.append(f"  rail {rail.name:<13} {rail.limit:g}x: {said}; {100 * rail.near:.0f}% of the way")
     canary = one.arms.get("canary")
     if one.enough is not None and (canary is None or canary.decisions < one.enough):
-        lines.append(f"  no rail acts before {one.enough} decisions of the canary")
+        lines.append(f"  no rail acts before {one.enough} ids of the canary")
     return lines
 
 

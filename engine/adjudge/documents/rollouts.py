@@ -54,7 +54,7 @@ class ShareDocument(msgspec.Struct, frozen=True, kw_only=True):
 class ArmDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What was counted of one arm."""
 
-    decisions: Annotated[int, said("Decisions that were counted.", 500, minimum=0)]
+    decisions: Annotated[int, said("Counted: of a shadow, each decision; else the newest of each id.", 500, minimum=0)]
     shares: Annotated[
         dict[str, ShareDocument],
         said(
