@@ -15,10 +15,11 @@ import pytest
 
 from adjudge.audit.activation import ActivationBody, BundleBody
 from adjudge.audit.log import AuditLog
+from adjudge.audit.reviews import ReviewBody
 from adjudge.audit.trail import AuditTrail
 from adjudge.engine import Engine
 from adjudge.errors import SignalFailed
-from adjudge.model import Request
+from adjudge.model import Outcome, Request
 from adjudge.registry import parse_policy
 from adjudge.testing import FakeClock, fake_provider, registry_of
 
@@ -196,6 +197,21 @@ rules:
     assert all(row["final"] == "" for row in rows(run, log) if row["kind"] != "decision")
     assert run("audit", "show", log, "--output", "rows.csv").exit_code == 0
     assert Path("rows.csv").read_text().splitlines()[0].split(",")[7:11] == ["outcome", "sampled", "final", "status"]
+
+
+def test_reviews_are_a_line_each_with_who_and_what(folder: Path, run: Any) -> None:
+    at, one = datetime(2026, 3, 1, 9, tzinfo=UTC), "d" * 32
+    said: dict[str, Any] = {"name": one, "at": at, "by": "kim", "merchant_biz_id": "1" * 32}
+    with AuditLog.open(folder / "reviews") as log:
+        log.write_blocking("review", ReviewBody(number=1, act="claimed", until=at, **said))
+        log.write_blocking("review", ReviewBody(number=2, act="noted", note="call them", **said))
+        log.write_blocking("review", ReviewBody(number=3, act="decided", outcome=Outcome.PASS, reason="KNOWN", **said))
+    when = "2026-03-01T09:00:00.000Z"
+    assert run("audit", "show", folder / "reviews", "--kind", "review").stdout.splitlines() == [
+        f"     1  review    {when}  {one}  claimed until {when}, by kim",
+        f"     2  review    {when}  {one}  noted, by kim: call them",
+        f"     3  review    {when}  {one}  decided pass KNOWN, by kim",
+    ]
 
 
 def test_activations_are_a_line_each_with_who_why_and_what_was_wrong(folder: Path, run: Any) -> None:

@@ -35,8 +35,8 @@ from adjudge.reviews.state import Review, folded, is_drawn
 
 PAGES_MAX = 40
 """Pages of the search for one look at the queue: of the records of more, nobody is told."""
-LOOKED_MAX = 5000
-"""Decisions that are looked at for it."""
+LOOKED_MAX = 20_000
+"""Decisions that are looked at for it, about a millisecond each; others are answered in between."""
 _LEASE_S = 30.0
 _TRIES = 10
 _events = Events("adjudge.reviews")
