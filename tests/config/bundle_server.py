@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,14 +22,16 @@ class Place:
     statuses: list[int] = field(default_factory=list)
     port: int = 0
 
+    scheme: str = "http"
+
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/risk.tar.gz"
+        return f"{self.scheme}://127.0.0.1:{self.port}/risk.tar.gz"
 
 
 @contextmanager
-def bundle_server() -> Iterator[Place]:
-    place = Place()
+def bundle_server(tls: ssl.SSLContext | None = None) -> Iterator[Place]:
+    place = Place(scheme="https" if tls is not None else "http")
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -53,6 +56,8 @@ def bundle_server() -> Iterator[Place]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     place.port = server.server_port
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

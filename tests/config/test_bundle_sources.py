@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import trustme
 from bundle_server import Place, bundle_server
 from structlog.testing import capture_logs
 
@@ -259,6 +261,45 @@ def test_bundle_that_is_no_longer_fresh_goes_on_and_is_told(tmp_path: Path, plac
 
     first, *_, last = run(config(tmp_path, place.url), work)
     assert (first.bundles["risk"].fresh_until, last.bundles["risk"].fresh_until) == (until, None)
+
+
+def test_host_with_an_authority_of_its_own_is_asked_with_a_token(tmp_path: Path, signer: Signer) -> None:
+    authority, tls = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    (tmp_path / "token").write_text("canary-token.1==\n")
+    with bundle_server(tls) as place, capture_logs() as events:
+        place.content = bundle(signer, 1)
+        with pytest.raises(BundleUnavailable, match="no connection"):
+            open_engine(config(tmp_path, place.url, more=", token: token"))
+        assert place.asked == [], "nobody is given the token who is not trusted"
+
+        async def work(engine: Engine, look: Callable[[], Awaitable[None]]) -> None:
+            for wrong in ("two\nlines", "a b", "", "é", "x" * 9000):
+                (tmp_path / "token").write_text(wrong)
+                await look()
+                assert engine.policies_note() == "bundles that cannot be fetched: risk"
+            (tmp_path / "token").write_text("second")
+            await look()
+            assert engine.policies_note() is None
+
+        run(config(tmp_path, place.url, more=", ca: ca.pem, token: token"), work)
+        assert {asked["authorization"] for asked in place.asked} == {"Bearer canary-token.1==", "Bearer second"}
+        place.answer = (302, {"location": "https://127.0.0.1:1/"})
+        with pytest.raises(BundleUnavailable, match="redirects are not followed"):
+            open_engine(config(tmp_path, place.url, more=", ca: ca.pem, token: token"))
+        (tmp_path / "ca.pem").write_text("none")
+        with pytest.raises(BundleUnavailable, match="holds no certificate"):
+            open_engine(config(tmp_path, place.url, more=", ca: ca.pem"))
+    assert "canary-token" not in str(events)
+    for file in (tmp_path / "log").rglob("*"):
+        assert not file.is_file() or b"canary-token" not in file.read_bytes()
+
+
+def test_token_goes_nowhere_in_the_clear(tmp_path: Path, place: Place, signer: Signer) -> None:
+    with pytest.raises(PolicyErrors) as raised:
+        read_config(config(tmp_path, place.url, more=", token: token"))
+    assert "`token` is for a place of https://" in str(raised.value.errors[0]) and place.asked == []
 
 
 def test_full_disk_is_a_refusal_and_the_last_good_bundle_answers(

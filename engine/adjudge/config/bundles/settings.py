@@ -20,7 +20,7 @@ from adjudge.signals.allowed import Allowed
 EVERY_S = 30.0
 """Seconds between two questions whether a bundle has changed, unless configured."""
 _EVERY_MAX_S = 86400.0
-_KEYS = ("bundle", "from", "keys", "every")
+_KEYS = ("bundle", "from", "keys", "every", "ca", "token")
 _SCHEMES = ("https", "http", "s3", "gs", "abfs", "abfss")
 
 
@@ -29,12 +29,15 @@ class BundleSettings:
     """Where a bundle is, what it has to be called, and files of the public keys that may have signed it.
 
     location: a file, or a URL. every_s: seconds between two questions; a file is looked at as all files are.
+    ca: a file of the authorities that the certificate of the place may come from. token: a file of a bearer token.
     """
 
     name: str
     location: Path | str
     keys: tuple[Path, ...]
     every_s: float = EVERY_S
+    ca: Path | None = None
+    token: Path | None = None
 
     @property
     def where(self) -> str:
@@ -61,6 +64,10 @@ def read_bundle(reader: Reader, node: YamlNode, folder: Path) -> BundleSettings 
     if place is not None and is_url(place):
         location = place
         _check_url(reader, place, parts["from"])
+    others = {name: reader.path(parts[name], f"`{name}`") for name in ("ca", "token") if name in parts}
+    if others and not str(location).startswith("https://"):
+        for name in others:
+            reader.blame("schema-value", f"`{name}` is for a place of https://", parts[name].span)
     if name is None or place is None or None in keys:
         return None
     return BundleSettings(
@@ -68,6 +75,7 @@ def read_bundle(reader: Reader, node: YamlNode, folder: Path) -> BundleSettings 
         location=location,
         keys=tuple(folder / key for key in keys if key is not None),
         every_s=every_s or EVERY_S,
+        **{name: folder / path for name, path in others.items() if path is not None},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from adjudge.config.bundles.manifest import ids_of
 from adjudge.config.bundles.settings import BundleSettings, host_of, is_named
 from adjudge.errors import AdjudgeError, AuditUnavailable, BundleRefused, BundleUnavailable, MissingExtra, TargetRefused
 from adjudge.events import Events
+from adjudge.patterns import late
 from adjudge.signals.allowed import Allowed
 from adjudge.system.outgoing import public_addresses
 
@@ -26,6 +28,8 @@ STALLED_S = 10.0
 """Seconds for connecting, and for each piece of an answer."""
 _KEY_MAX_BYTES = 64 * 1024
 _ETAG_MAX = 256
+_TOKEN_MAX_BYTES = 8192
+_TOKEN = late(r"[A-Za-z0-9._~+/-]+=*")
 _KEYS_MAX = 20
 
 _events = Events("adjudge.policies")
@@ -139,13 +143,19 @@ class BundleSource:
         headers = {"host": parts.netloc, "accept-encoding": "identity", "user-agent": "adjudge"}
         if self._version:
             headers["if-none-match"] = self._version
+        if self.settings.token is not None:
+            headers["authorization"] = f"Bearer {_token(self.settings.token)}"
+        trusted = _trusted(self.settings.ca) if self.settings.ca is not None else True
         times = dict.fromkeys(("connect", "read", "write", "pool"), STALLED_S)
         until = monotonic() + FETCHED_WITHIN_S
         try:
             target = httpx.URL(url).copy_with(host=address)
             extensions = {"sni_hostname": parts.hostname, "timeout": times}
             request = httpx.Request("GET", target, headers=headers, extensions=extensions)
-            with httpx.HTTPTransport(trust_env=False) as transport, _ended_after(FETCHED_WITHIN_S, transport.close):
+            with (
+                httpx.HTTPTransport(trust_env=False, verify=trusted) as transport,
+                _ended_after(FETCHED_WITHIN_S, transport.close),
+            ):
                 answer = transport.handle_request(request)
                 answer.request = request
                 try:
@@ -202,6 +212,25 @@ def _bounded(pieces: Iterator[bytes], until: float) -> bytes:
         if monotonic() > until:
             raise BundleUnavailable(f"it did not come within {FETCHED_WITHIN_S:g} s")
     return bytes(found)
+
+
+def _token(file: Path) -> str:
+    """Return a bearer token, which is read each time, so that another one may take its place."""
+    try:
+        text = _read(file, _TOKEN_MAX_BYTES).decode("ascii").strip()
+    except (OSError, ValueError, BundleRefused):
+        text = ""
+    if not _TOKEN.fullmatch(text):
+        raise BundleUnavailable(f"{file} cannot be read, or holds no bearer token")
+    return text
+
+
+def _trusted(file: Path) -> ssl.SSLContext:
+    """Return what trusts the authorities of a file, and no others."""
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ValueError):
+        raise BundleUnavailable(f"{file} cannot be read, or holds no certificate in PEM") from None
 
 
 def _redirected(status: int) -> str:
