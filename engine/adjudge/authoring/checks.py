@@ -13,7 +13,7 @@ from adjudge.authoring.policy_tests.testing import run
 from adjudge.errors import MissingExtra
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.policy import Policy
-from adjudge.texts import one_line
+from adjudge.texts import one_line, split_lines
 
 if TYPE_CHECKING:
     from adjudge.authoring.comparison.regions import Comparison
@@ -45,9 +45,9 @@ def diff_of(base: Policy, proposed: Policy) -> str:
     """Return what is written differently, in the unified form; cut where it is long, and then it says so."""
     before, after = (policy.typed.source.part(0)[0].text for policy in (base, proposed))
     names = f"{base.name}@{base.digest[:12]}", f"{proposed.name}@{proposed.digest[:12]}"
-    lines = list(unified_diff(before.splitlines(), after.splitlines(), *names, lineterm=""))
+    lines = list(unified_diff(split_lines(before), split_lines(after), *names, lineterm=""))
     for path in sorted(base.typed.texts.keys() | proposed.typed.texts.keys()):
-        old, new = (policy.typed.texts.get(path, "").splitlines() for policy in (base, proposed))
+        old, new = (split_lines(policy.typed.texts.get(path, "")) for policy in (base, proposed))
         lines += unified_diff(old, new, path, path, lineterm="")
     text = "\n".join(lines)
     if len(text) <= DIFF_MAX:

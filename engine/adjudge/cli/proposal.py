@@ -17,7 +17,7 @@ from adjudge.cli.settings import Settings
 from adjudge.documents.proposals import STATUSES, ActDocument, ChecksDocument, ProposalDocument
 from adjudge.policy.loading.folder import is_test_file
 from adjudge.policy.loading.load import read_policy_file, read_source
-from adjudge.texts import one_line
+from adjudge.texts import one_line, split_lines
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 _RELATIONS = {
@@ -123,7 +123,7 @@ def show_command(
         print_json(msgspec.to_builtins(found))
         return FINE
     say(*lines_of(found))
-    say("", *((found.text if with_text else found.diff) or "").splitlines())
+    say("", *split_lines((found.text if with_text else found.diff) or ""))
     return FINE
 
 
