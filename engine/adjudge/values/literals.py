@@ -118,8 +118,8 @@ def parse_timestamp(text: str, *, exact: bool = True) -> datetime:
 def format_timestamp(value: datetime) -> str:
     """Return RFC 3339 in UTC with `Z`, fractions only where there are some."""
     if type(value) is datetime and value.tzinfo is UTC:  # the usual case, in a quarter of the time
-        whole, point, fraction = value.isoformat()[: -len("+00:00")].partition(".")
-        return f"{whole}{point}{fraction.rstrip('0')}Z"
+        text = value.isoformat()[: -len("+00:00")]
+        return f"{text.rstrip('0') if value.microsecond else text}Z"
     utc = whole_micros(value).astimezone(UTC).replace(tzinfo=None)
     beyond = value.beyond if isinstance(value, NanoTimestamp) else 0
     return f"{utc.replace(microsecond=0).isoformat()}{_fraction(utc.microsecond * 1000 + beyond)}Z"
