@@ -14,6 +14,9 @@ from adjudge.errors import RequestError
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
+SAID_MAX_CHARS = 200
+"""Of what an error quotes."""
+
 
 class LabelDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What was found out about a decision."""
@@ -78,7 +81,7 @@ def decoded(document: bytes, kind: type[_Struct], where: str) -> _Struct:
     try:
         return msgspec.convert(read_json(document), kind)
     except msgspec.ValidationError as error:
-        said = str(error)
-        raise RequestError(said[:1].lower() + said[1:], where=where) from None
+        said = str(error)  # with an unknown key in whole
+        raise RequestError(f"{said[:1].lower()}{said[1:SAID_MAX_CHARS]}", where=where) from None
     except UnicodeEncodeError:  # of half a character, which JSON can say
         raise RequestError("is not valid Unicode", where=where) from None
